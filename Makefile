@@ -1,0 +1,55 @@
+# The two commands are `make demo` and `make test`. `make check` is the inner loop.
+# Everything is installed into .venv from the lock file; nothing else on the machine changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix lint types architecture clean
+
+help:  ## what can be done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Kinesphere needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/.run: .venv/.uv pyproject.toml uv.lock
+	@echo "installing what Kinesphere needs into .venv"
+	@$(UV) sync --locked --inexact --compile-bytecode --no-dev
+	@touch $@
+
+.venv/.dev: .venv/.uv pyproject.toml uv.lock
+	@echo "installing what the tests need into .venv"
+	@$(UV) sync --locked --inexact --compile-bytecode
+	@touch $@ .venv/.run
+
+demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
+	@$(BIN)/kinesphere demo --out out/demo
+
+test: .venv/.dev  ## every test
+	@$(BIN)/python -m pytest -q -n 2
+
+check: .venv/.dev lint types architecture  ## the inner loop: lint, types, architecture, fast tests
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+fix: .venv/.dev  ## format and mend what a machine can mend
+	@$(BIN)/ruff format src tests benchmarks
+	@$(BIN)/ruff check --fix src tests benchmarks
+
+lint: .venv/.dev  ## ruff, never writing
+	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/ruff check src tests benchmarks
+
+types: .venv/.dev  ## mypy --strict over source and tests
+	@$(BIN)/mypy
+
+architecture: .venv/.dev  ## imports point one way
+	@$(BIN)/lint-imports
+
+clean:  ## remove what was installed and made
+	rm -rf .venv out .mypy_cache .ruff_cache .hypothesis dist
