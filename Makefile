@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix lint types architecture clean
+.PHONY: help demo test check fix lint types architecture docs clean
 
 help:  ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ types: .venv/.dev  ## mypy --strict over source and tests
 
 architecture: .venv/.dev  ## imports point one way
 	@$(BIN)/lint-imports
+
+docs: .venv/.dev  ## write the pages that are made from the code
+	@$(BIN)/python -m kinesphere.settings.reference > docs/settings.md
 
 clean:  ## remove what was installed and made
 	rm -rf .venv out .mypy_cache .ruff_cache .hypothesis dist

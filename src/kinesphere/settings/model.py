@@ -1,0 +1,255 @@
+"""What can be set: names, units, bounds, defaults and their reasons."""
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+def _user_folder() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415 - 17 ms that most starts do not need
+
+    return user_data_path("kinesphere", appauthor=False)
+
+
+def _loopback(host: str) -> str:
+    try:
+        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if not inside:
+        raise ValueError(
+            "would let others in: with no authentication configured the server binds loopback "
+            "only and refuses anything else"
+        )
+    return host
+
+
+def _origin(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an address that begins with http:// or https://")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("has a query, a fragment or a password")
+    return url.rstrip("/")
+
+
+def _counts(value: object) -> object:
+    """`a=2,b=1` or a JSON object, from the environment, as a mapping."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return _json(value)
+    pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+    names = [name.strip() for name, _, _ in pairs]
+    if len(set(names)) < len(names) or not all(equals for _, equals, _ in pairs):
+        raise ValueError("is not a list such as choreo=2,relief=1 with each pool once")
+    return {name.strip(): count.strip() for name, _, count in pairs}
+
+
+def _names(value: object) -> object:
+    """`a,b` or a JSON list, from the environment, as a list."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return _json(value)
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not valid JSON: {error}") from None
+
+
+def _read_only(value: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType(dict(value))
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _days(value: float | None) -> float | None:
+    return value or None
+
+
+Count = Annotated[int, Field(ge=0, le=64)]
+PoolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+def _allowed(text: str) -> dict[str, Any]:
+    return {"allowed": text}
+
+
+class Settings(BaseModel):
+    """Everything that can be set. Each description has the unit and the reason of the default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    host: Annotated[str, AfterValidator(_loopback)] = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Loopback, because without authentication whoever "
+        "reaches the server may use it.",
+        json_schema_extra=_allowed("localhost or a loopback address, such as 127.0.0.1 or ::1"),
+    )
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65_535,
+        description="TCP port to listen on; 0 takes any free one. 8000 is the habit of Python "
+        "servers.",
+    )
+    public_url: Annotated[str | None, AfterValidator(_origin)] = Field(
+        default=None,
+        description="Address under which clients reach the server, a path prefix included; links "
+        "begin with it. Unset, they are relative to the host that a request names, which is right "
+        "without a proxy.",
+        json_schema_extra=_allowed("an http:// or https:// address without query or password"),
+    )
+    data: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=_user_folder,
+        description="Folder of the ledger, the artifacts and the link secret; made when missing. "
+        "The user's data folder survives an upgrade of the package and needs no root.",
+        json_schema_extra=_allowed("a path") | {"shown": "the user's data folder"},
+    )
+    models: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = Field(
+        default=None,
+        min_length=1,
+        description="Models to serve, by name. Unset, all that are installed.",
+        json_schema_extra=_allowed("a list of names; in the environment choreo,relief or JSON"),
+    )
+    replicas: Annotated[
+        Mapping[PoolName, Count], BeforeValidator(_counts), AfterValidator(_read_only)
+    ] = Field(
+        default_factory=lambda: MappingProxyType({}),
+        description="Replicas of each pool, each a process. A pool that is not named has 1: enough "
+        "to answer, and more would share the same device.",
+        json_schema_extra=_allowed(
+            "0 to 64 by pool name; in the environment choreo=2,relief=1 or JSON"
+        )
+        | {"shown": "1 each"},
+    )
+    threads_per_replica: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Threads that numeric libraries may use in one replica. 1, because replicas, "
+        "not threads, are what scales, and threads beyond the cores slow each other.",
+    )
+    lease_seconds: float = Field(
+        default=9.0,
+        ge=1.0,
+        le=3_600.0,
+        description="Seconds that a replica holds a job without renewing. 9, so that a job is "
+        "running again within 15 s of the loss of its replica; shorter mistakes a pause for a "
+        "death.",
+    )
+    reap_seconds: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=60.0,
+        description="Seconds between two looks for lapsed leases and missed deadlines. 1 adds "
+        "little to the lease, and the look is one indexed query.",
+    )
+    poll_seconds: float = Field(
+        default=2.0,
+        ge=0.05,
+        le=60.0,
+        description="Seconds after which an idle replica looks for work by itself. Hints wake it "
+        "sooner; 2 bounds what a lost hint costs.",
+    )
+    cancel_grace_seconds: float = Field(
+        default=5.0,
+        ge=0.0,
+        le=600.0,
+        description="Seconds that an engine has to obey a cancellation before its process is "
+        "killed. 5 is less than loading most models again takes.",
+    )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0.0,
+        le=3_600.0,
+        description="Seconds that running jobs have to finish when the server stops; the rest go "
+        "back to the queue. 30 is what Kubernetes grants before it kills.",
+    )
+    max_queue: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="Jobs that may wait in one pool; beyond it a request is refused with "
+        "Retry-After. 10,000 jobs of a second are hours on one replica.",
+    )
+    sync_wait_seconds: float = Field(
+        default=120.0,
+        ge=0.0,
+        le=3_600.0,
+        description="Longest time in seconds that a request may wait for its result. 120, because "
+        "proxies give up on longer ones.",
+    )
+    body_limit_bytes: int = Field(
+        default=1_048_576,
+        ge=1_024,
+        le=67_108_864,
+        description="Largest JSON body in bytes. 1 MiB is a thousand times a long prompt.",
+    )
+    link_seconds: float = Field(
+        default=3_600.0,
+        ge=1.0,
+        le=604_800.0,
+        description="Seconds that a signed download link lives. An hour is time to download, and "
+        "short for a link that leaks; a week is the most that S3 signs for.",
+    )
+    link_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key that signs download links. Unset, a random one is kept in secret.key in "
+        "the data folder; set it where several servers share links.",
+        json_schema_extra=_allowed("at least 32 characters"),
+    )
+    retention_days: Annotated[float | None, AfterValidator(_days)] = Field(
+        default=30.0,
+        ge=0.0,
+        le=36_500.0,
+        description="Days after which an ended job and its artifacts are deleted; 0 keeps them "
+        "for ever. 30, so that a disk does not fill unnoticed.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="Least severe level that is logged. At info, a line for each thing that "
+        "happens to a job.",
+        json_schema_extra=_allowed("debug, info, warning, error"),
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json",
+        description="json: one object a line, for machines. console: coloured lines, for people.",
+        json_schema_extra=_allowed("json, console"),
+    )
+    prompt_log: bool = Field(
+        default=False,
+        description="Whether the text of prompts is logged. Off, because prompts are the users'; "
+        "failed jobs are found by their keywords all the same.",
+        json_schema_extra=_allowed("true, false"),
+    )
+
+    def replicas_of(self, pool: str) -> int:
+        """How many replicas `pool` has."""
+        return self.replicas.get(pool, 1)
+
+
+def allowed(name: str) -> str:
+    """What setting `name` may be, in words."""
+    field = Settings.model_fields[name]
+    if isinstance(field.json_schema_extra, dict):
+        return str(field.json_schema_extra["allowed"])
+    low = next(bound.ge for bound in field.metadata if hasattr(bound, "ge"))
+    high = next(bound.le for bound in field.metadata if hasattr(bound, "le"))
+    return f"{low:,g} to {high:,.15g}"
