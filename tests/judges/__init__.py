@@ -1,0 +1,1 @@
+"""Readers of other projects that judge the files we write."""
