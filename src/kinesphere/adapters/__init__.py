@@ -1,0 +1,1 @@
+"""Thin implementations of the ports over real things."""

@@ -1,0 +1,190 @@
+"""Artifacts in a folder of the local disk, with links that this server signs and serves.
+
+    files/<first 3 hex digits of the key's SHA-256>/<key with "@" for "/">
+    partial/<random name>    being written; renamed into place when whole and synced
+
+4,096 folders keep each small: a million artifacts are 244 a folder. A flat name in place of nested
+folders spares a put the sync of every folder it would make, and no key can be the folder of
+another.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from kinesphere.core.jobs import ArtifactRef
+from kinesphere.ports import ArtifactMissing, Clock, LinkExpired, LinkInvalid, StorageFailed
+
+ROUTE: Final = "/v1/artifacts/"
+LONGEST_KEY: Final = 240
+SHORTEST_SECRET: Final = 32
+_KEY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_EXPIRES: Final = re.compile(r"[0-9]{1,12}")
+_TRIES: Final = 5
+
+
+class LocalArtifacts:
+    """Implements `Artifacts` and `SignedFiles` in `folder`, which several processes may share.
+
+    Keys are segments of ASCII letters, digits, ".", "_" and "-" with "/" between them, none
+    beginning with "." or "-", of at most 240 characters; `put` and `link` raise ValueError for
+    others, and nothing is stored under them. A second put of the same bytes under a key changes
+    nothing; of others it raises StorageFailed.
+    """
+
+    def __init__(self, folder: Path, secret: bytes, clock: Clock) -> None:
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"a secret of {len(secret)} bytes can be guessed")
+        self._files = folder / "files"
+        self._partial = folder / "partial"
+        self._secret = secret
+        self._clock = clock
+        self._files.mkdir(parents=True, exist_ok=True)
+        self._partial.mkdir(exist_ok=True)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what writers that died left behind."""
+        for path in self._partial.iterdir():
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                # A writer holds the lock of its file for as long as it lives.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+    async def put(self, key: str, data: bytes) -> None:
+        """See `Artifacts.put`."""
+        path = self._path(key)
+        await asyncio.to_thread(self._store, path, data)
+
+    def _store(self, path: Path, data: bytes) -> None:
+        for _ in range(_TRIES):
+            try:
+                self._write(path, data)
+            except FileNotFoundError:
+                # Between two of our steps a delete removed the emptied folder, or a server that
+                # started removed the file that was not locked yet.
+                continue
+            except OSError as error:
+                raise StorageFailed(f"{path.name} could not be stored: {error}") from error
+            return
+        raise StorageFailed(f"{path.name} could not be stored: its folder vanishes again and again")
+
+    def _write(self, path: Path, data: bytes) -> None:
+        if path.exists():
+            if path.read_bytes() != data:
+                raise StorageFailed(f"{path.name} is already stored, with other content")
+            _sync(path.parent)
+            return
+        temporary = self._partial / secrets.token_hex(16)
+        try:
+            with temporary.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.write(data)
+                file.flush()
+                now = self._clock.now()
+                os.utime(file.fileno(), (now, now))
+                os.fsync(file.fileno())
+                self._make_shard(path.parent)
+                temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        try:
+            _sync(path.parent)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _make_shard(self, folder: Path) -> None:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            _sync(self._files)
+
+    async def read(self, key: str) -> bytes:
+        """See `Artifacts.read`."""
+        try:
+            return await asyncio.to_thread(self._path(key).read_bytes)
+        except (FileNotFoundError, ValueError):
+            raise ArtifactMissing(key) from None
+
+    async def delete(self, key: str) -> None:
+        """See `Artifacts.delete`. Removes the folder too when it was the last file in it."""
+        with contextlib.suppress(ValueError):
+            await asyncio.to_thread(_remove, self._path(key))
+
+    async def keys(self) -> AsyncIterator[tuple[str, float]]:
+        """See `Artifacts.keys`."""
+        for shard in await asyncio.to_thread(lambda: list(self._files.iterdir())):
+            for key, written in await asyncio.to_thread(_listed, shard):
+                yield key, written
+
+    def link(self, artifact: ArtifactRef, expires: float) -> str:
+        """See `Artifacts.link`. A path with Expires in whole seconds, never later than asked."""
+        self._path(artifact.key)
+        until = str(int(expires))
+        signature = self._signature(artifact.key, until, artifact.name)
+        query = urlencode({"Expires": until, "Name": artifact.name, "Signature": signature})
+        return f"{ROUTE}{quote(artifact.key)}?{query}"
+
+    def locate(self, key: str, query: Mapping[str, str]) -> tuple[Path, str]:
+        """See `SignedFiles.locate`. Other parameters of the query are passed over."""
+        until, name = query.get("Expires", ""), query.get("Name", "")
+        # The texts are compared, not what they mean: one signature has one spelling.
+        right = self._signature(key, until, name)
+        given = query.get("Signature", "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(given, right.encode()) or not _EXPIRES.fullmatch(until):
+            raise LinkInvalid(key)
+        if self._clock.now() >= int(until):
+            raise LinkExpired(key)
+        path = self._path(key)
+        if not path.is_file():
+            raise ArtifactMissing(key)
+        return path, name
+
+    def _signature(self, *parts: str) -> str:
+        signer = hmac.new(self._secret, b"kinesphere artifact link 1", hashlib.sha256)
+        for part in parts:
+            encoded = part.encode("utf-8", "surrogatepass")
+            # With its length before it, no end of one part can pass for the start of the next.
+            signer.update(len(encoded).to_bytes(8, "big") + encoded)
+        return urlsafe_b64encode(signer.digest()).decode().rstrip("=")
+
+    def _path(self, key: str) -> Path:
+        if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is not a key of an artifact")
+        shard = hashlib.sha256(key.encode()).hexdigest()[:3]
+        return self._files / shard / key.replace("/", "@")
+
+
+def _sync(folder: Path) -> None:
+    """Make the entries of `folder` survive the loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+
+
+def _listed(shard: Path) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    with contextlib.suppress(FileNotFoundError):
+        for path in shard.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.append((path.name.replace("@", "/"), path.stat().st_mtime))
+    return found
