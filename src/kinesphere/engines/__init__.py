@@ -1,0 +1,1 @@
+"""Engines, found through the entry point group `kinesphere.engines`."""

@@ -1,0 +1,132 @@
+"""Rotation matrices over frames: (..., 3, 3), acting on column vectors; angles in degrees."""
+
+import numpy as np
+
+from kinesphere.formats.clip import Floats
+
+
+def about_x(degrees: Floats) -> Floats:
+    """Rotation about X, one matrix an angle: (T,) to (T, 3, 3)."""
+    return _about(degrees, 1, 2)
+
+
+def about_y(degrees: Floats) -> Floats:
+    """Rotation about Y, one matrix an angle: (T,) to (T, 3, 3)."""
+    return _about(degrees, 2, 0)
+
+
+def about_z(degrees: Floats) -> Floats:
+    """Rotation about Z, one matrix an angle: (T,) to (T, 3, 3)."""
+    return _about(degrees, 0, 1)
+
+
+def _about(degrees: Floats, first: int, second: int) -> Floats:
+    angle = np.radians(degrees)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    matrix = np.zeros((*angle.shape, 3, 3))
+    fixed = 3 - first - second
+    matrix[..., fixed, fixed] = 1.0
+    matrix[..., first, first] = cosine
+    matrix[..., second, second] = cosine
+    matrix[..., second, first] = sine
+    matrix[..., first, second] = -sine
+    return matrix
+
+
+def from_vector(vector: Floats) -> Floats:
+    """Rodrigues' formula: rotation vectors (..., 3) in radians to matrices."""
+    angle = np.linalg.norm(vector, axis=-1)
+    safe = np.maximum(angle, 1e-12)
+    x, y, z = np.moveaxis(vector / safe[..., None], -1, 0)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    rest = 1.0 - cosine
+    matrix = np.empty((*angle.shape, 3, 3))
+    matrix[..., 0, 0] = cosine + x * x * rest
+    matrix[..., 1, 1] = cosine + y * y * rest
+    matrix[..., 2, 2] = cosine + z * z * rest
+    matrix[..., 0, 1] = x * y * rest - z * sine
+    matrix[..., 1, 0] = x * y * rest + z * sine
+    matrix[..., 0, 2] = x * z * rest + y * sine
+    matrix[..., 2, 0] = x * z * rest - y * sine
+    matrix[..., 1, 2] = y * z * rest - x * sine
+    matrix[..., 2, 1] = y * z * rest + x * sine
+    return matrix
+
+
+def to_quaternion(matrix: Floats) -> Floats:
+    """Unit quaternions (..., 4), scalar first and not negative, of rotation matrices.
+
+    Takes the largest of the four squared components as pivot (Shepperd, 1978), so it is exact
+    near half turns too.
+    """
+    m = matrix
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    squares = np.stack(
+        [1.0 + trace, *(1.0 + 2.0 * m[..., axis, axis] - trace for axis in range(3))], axis=-1
+    )
+    w_x = m[..., 2, 1] - m[..., 1, 2]
+    w_y = m[..., 0, 2] - m[..., 2, 0]
+    w_z = m[..., 1, 0] - m[..., 0, 1]
+    x_y = m[..., 0, 1] + m[..., 1, 0]
+    x_z = m[..., 0, 2] + m[..., 2, 0]
+    y_z = m[..., 1, 2] + m[..., 2, 1]
+    s = squares
+    rows = np.stack(
+        [
+            np.stack([s[..., 0], w_x, w_y, w_z], axis=-1),
+            np.stack([w_x, s[..., 1], x_y, x_z], axis=-1),
+            np.stack([w_y, x_y, s[..., 2], y_z], axis=-1),
+            np.stack([w_z, x_z, y_z, s[..., 3]], axis=-1),
+        ],
+        axis=-2,
+    )
+    pivot = np.argmax(squares, axis=-1)
+    chosen = np.take_along_axis(rows, pivot[..., None, None], axis=-2)[..., 0, :]
+    chosen = chosen / np.linalg.norm(chosen, axis=-1, keepdims=True)
+    return np.asarray(chosen * np.where(chosen[..., :1] < 0.0, -1.0, 1.0))
+
+
+def from_quaternion(quaternion: Floats) -> Floats:
+    """Rotation matrices of unit quaternions (..., 4), scalar first."""
+    w, x, y, z = np.moveaxis(quaternion, -1, 0)
+    matrix = np.empty((*w.shape, 3, 3))
+    matrix[..., 0, 0] = 1.0 - 2.0 * (y * y + z * z)
+    matrix[..., 1, 1] = 1.0 - 2.0 * (x * x + z * z)
+    matrix[..., 2, 2] = 1.0 - 2.0 * (x * x + y * y)
+    matrix[..., 0, 1] = 2.0 * (x * y - w * z)
+    matrix[..., 1, 0] = 2.0 * (x * y + w * z)
+    matrix[..., 0, 2] = 2.0 * (x * z + w * y)
+    matrix[..., 2, 0] = 2.0 * (x * z - w * y)
+    matrix[..., 1, 2] = 2.0 * (y * z - w * x)
+    matrix[..., 2, 1] = 2.0 * (y * z + w * x)
+    return matrix
+
+
+def to_vector(matrix: Floats) -> Floats:
+    """Rotation vectors (..., 3) in radians, at most half a turn long."""
+    quaternion = to_quaternion(matrix)
+    sine = np.linalg.norm(quaternion[..., 1:], axis=-1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, quaternion[..., :1])
+    return np.asarray(quaternion[..., 1:] * (angle / np.maximum(sine, 1e-12)))
+
+
+def turn(matrix: Floats, vector: Floats) -> Floats:
+    """Apply matrices (T, 3, 3) to vectors (T, 3) or (3,)."""
+    return np.asarray((matrix @ np.asarray(vector)[..., None])[..., 0])
+
+
+def unit(vector: Floats) -> Floats:
+    """Vectors (..., 3) scaled to length 1; a zero vector stays zero."""
+    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))
+
+
+def carry(source: Floats, target: Floats, vector: Floats) -> Floats:
+    """Turn `vector` by the smallest rotation that takes unit `source` to unit `target`.
+
+    All (T, 3). Undefined only where the two are opposite.
+    """
+    axis = np.cross(source, target)
+    cosine = np.sum(source * target, axis=-1, keepdims=True)
+    across = np.cross(axis, vector)
+    rest = np.cross(axis, across) / np.maximum(1.0 + cosine, 1e-3)
+    return np.asarray(vector + across + rest)
