@@ -1,0 +1,16 @@
+"""What a renewal means for one hold."""
+
+from kinesphere.core.jobs import Extend, Job, StaleToken, State, decide
+from kinesphere.ports import Hold, Standing
+
+
+def renewed(job: Job | None, hold: Hold, lease: float, now: float) -> tuple[Standing, Job | None]:
+    """How the holder stands, and the job with its longer lease where it still holds it."""
+    if job is None:
+        return Standing.LOST, None
+    try:
+        after, _ = decide(job, Extend(hold.token, now + lease, hold.progress), now)
+    except StaleToken:
+        cancelled = job.state is State.CANCELLED and job.token == hold.token
+        return (Standing.CANCELLED if cancelled else Standing.LOST), None
+    return Standing.HELD, after

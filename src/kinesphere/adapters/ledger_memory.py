@@ -1,0 +1,310 @@
+"""The ledger in this process's memory: for tests, trials, and servers that need not remember.
+
+It keeps its promises between the tasks of one event loop, because none of its methods waits in
+the middle; nothing survives the process.
+"""
+
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+from kinesphere.adapters.documents import copied, detached
+from kinesphere.adapters.leases import renewed
+from kinesphere.adapters.ranking import Ranking
+from kinesphere.adapters.waiting import Lane, Waiting
+from kinesphere.core.fairness import enters
+from kinesphere.core.jobs import (
+    Claim,
+    Command,
+    Event,
+    Expire,
+    Job,
+    Reap,
+    Recover,
+    Refused,
+    State,
+    WrongState,
+    decide,
+    submitted,
+)
+from kinesphere.ports import (
+    Backlog,
+    Clock,
+    Feed,
+    Hold,
+    IdempotencyConflict,
+    IdempotencyKey,
+    JobQuery,
+    JobUnknown,
+    LedgerUnavailable,
+    Record,
+    Standing,
+    Submission,
+)
+
+_Change: TypeAlias = tuple[Job | None, Job, tuple[Event, ...]]
+
+
+class MemoryLedger:
+    """See `kinesphere.ports.Ledger`."""
+
+    def __init__(self, clock: Clock, announce: Feed) -> None:
+        self._clock = clock
+        self._announce = announce
+        self._closed = False
+        self._jobs: dict[str, Job] = {}
+        self._tags: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._ids_of: defaultdict[str, list[str]] = defaultdict(list)
+        self._keys: dict[tuple[str, str], tuple[str, str]] = {}
+        self._key_of: dict[str, tuple[str, str]] = {}
+        self._lanes: defaultdict[tuple[str, int], Lane] = defaultdict(Lane)
+        self._pools: defaultdict[str, Waiting] = defaultdict(Waiting)
+        self._leases: Ranking[float] = Ranking()
+        self._deadlines: Ranking[float] = Ranking()
+        self._endings: Ranking[float] = Ranking()
+        self._counts: Counter[tuple[str, str, State]] = Counter()
+        self._records: list[Record] = []
+        self._records_of: defaultdict[str, list[Record]] = defaultdict(list)
+        self._seq = 0
+
+    async def submit(self, job: Job, key: IdempotencyKey | None = None) -> Submission:
+        """See the port."""
+        self._opened()
+        if key is not None and (known := self._keys.get((job.user, key.key))) is not None:
+            digest, job_id = known
+            if digest != key.digest:
+                raise IdempotencyConflict(key.key)
+            return Submission(detached(self._jobs[job_id]), created=False)
+        if job.state is not State.QUEUED:
+            raise WrongState(f"{job.id} is {job.state}; only queued jobs are submitted")
+        if job.id in self._jobs:
+            raise Refused(f"{job.id} is known already")
+        job = detached(job)
+        if key is not None:
+            self._keys[job.user, key.key] = (key.digest, job.id)
+            self._key_of[job.id] = (job.user, key.key)
+        insort(self._ids, job.id)
+        insort(self._ids_of[job.user], job.id)
+        self._commit([(None, job, (submitted(job),))], self._clock.now())
+        return Submission(detached(job), created=True)
+
+    async def get(self, job_id: str) -> Job | None:
+        """See the port."""
+        self._opened()
+        job = self._jobs.get(job_id)
+        return None if job is None else detached(job)
+
+    async def list(self, query: JobQuery) -> tuple[Job, ...]:
+        """See the port."""
+        self._opened()
+        ids = self._ids if query.user is None else self._ids_of.get(query.user, [])
+        end = len(ids) if query.before is None else bisect_left(ids, query.before)
+        newest = (self._jobs[ids[i]] for i in range(end - 1, -1, -1))
+        matching = (
+            detached(job)
+            for job in newest
+            if (not query.states or job.state in query.states)
+            and (query.task is None or job.task == query.task)
+            and (query.model is None or job.model == query.model)
+        )
+        return tuple(islice(matching, max(query.limit, 0)))
+
+    async def claim(self, pool: str, worker: str, limit: int, lease: float) -> tuple[Job, ...]:
+        """See the port."""
+        self._opened()
+        if pool not in self._pools:
+            return ()
+        now = self._clock.now()
+        command = Claim(worker, now + lease)
+        return self._decide([(job_id, command) for job_id in self._batch(pool, limit, now)], now)
+
+    def _batch(self, name: str, limit: int, now: float) -> Sequence[str]:
+        pool = self._pools[name]
+        for job_id in pool.delayed.first(len(pool.delayed), lambda ready_at: ready_at > now):
+            pool.delayed.drop(job_id)
+            pool.ready.put(job_id, (-self._jobs[job_id].priority, self._tags[job_id]))
+        claimable = self._claimable(now)
+        first = pool.ready.first(min(limit, 1), accept=claimable)
+        if not first or self._jobs[first[0]].alone:
+            return first
+        return pool.ready.first(
+            limit, accept=lambda job_id: claimable(job_id) and not self._jobs[job_id].alone
+        )
+
+    def _claimable(self, now: float) -> Callable[[str], bool]:
+        def claimable(job_id: str) -> bool:
+            job = self._jobs[job_id]
+            return job.ready_at <= now and (job.deadline is None or job.deadline > now)
+
+        return claimable
+
+    async def apply(self, job_id: str, command: Command) -> Job:
+        """See the port."""
+        self._opened()
+        if job_id not in self._jobs:
+            raise JobUnknown(job_id)
+        (job,) = self._decide([(job_id, command)], self._clock.now())
+        return job
+
+    async def extend(self, holds: Sequence[Hold], lease: float) -> Mapping[str, Standing]:
+        """See the port."""
+        self._opened()
+        now = self._clock.now()
+        return {hold.job_id: self._extended(hold, now, lease) for hold in holds}
+
+    def _extended(self, hold: Hold, now: float, lease: float) -> Standing:
+        job = self._jobs.get(hold.job_id)
+        standing, after = renewed(job, hold, lease, now)
+        if after is not None:
+            self._commit([(job, after, ())], now)
+        return standing
+
+    async def reap(self, limit: int = 100) -> tuple[Job, ...]:
+        """See the port."""
+        self._opened()
+        now = self._clock.now()
+        lapsed = self._leases.first(limit, lambda lease_until: lease_until > now)
+        missed = self._deadlines.first(limit - len(lapsed), lambda deadline: deadline > now)
+        commands: list[tuple[str, Command]] = [(job_id, Reap()) for job_id in lapsed]
+        return self._decide(commands + [(job_id, Expire()) for job_id in missed], now)
+
+    async def recover(self, worker_prefix: str) -> tuple[Job, ...]:
+        """See the port."""
+        self._opened()
+        running = sorted(self._leases.first(len(self._leases)))
+        lost = [
+            (job_id, Recover())
+            for job_id in running
+            if (self._jobs[job_id].worker or "").startswith(worker_prefix)
+        ]
+        return self._decide(lost, self._clock.now())
+
+    async def events(
+        self, after: int = 0, job_id: str | None = None, limit: int = 1000
+    ) -> tuple[Record, ...]:
+        """See the port."""
+        self._opened()
+        records = self._records if job_id is None else self._records_of.get(job_id, [])
+        start = bisect_left(records, after + 1, key=lambda record: record.seq)
+        return tuple(map(_told, records[start : start + max(limit, 0)]))
+
+    async def backlogs(self) -> Mapping[str, Backlog]:
+        """See the port."""
+        self._opened()
+        tallies: defaultdict[str, Counter[State]] = defaultdict(Counter)
+        for (pool, _, state), jobs in self._counts.items():
+            if state in (State.QUEUED, State.RUNNING):
+                tallies[pool][state] += jobs
+        now = self._clock.now()
+        return {
+            pool: Backlog(tally[State.QUEUED], tally[State.RUNNING], self._oldest(pool, now))
+            for pool, tally in tallies.items()
+        }
+
+    def _oldest(self, pool: str, now: float) -> float | None:
+        since = self._pools[pool].since
+        first = since.first(1, lambda ready_at: ready_at > now, self._claimable(now))
+        return self._jobs[first[0]].ready_at if first else None
+
+    async def counts(self) -> Mapping[tuple[str, State], int]:
+        """See the port."""
+        self._opened()
+        totals: Counter[tuple[str, State]] = Counter()
+        for (_, model, state), jobs in self._counts.items():
+            totals[model, state] += jobs
+        return dict(totals)
+
+    async def forget(self, before: float, limit: int = 100) -> tuple[Job, ...]:
+        """See the port."""
+        self._opened()
+        ids = self._endings.first(limit, lambda finished_at: finished_at >= before)
+        return tuple(map(self._forgotten, ids))
+
+    def _forgotten(self, job_id: str) -> Job:
+        job = self._jobs.pop(job_id)
+        self._tags.pop(job_id)
+        self._endings.drop(job_id)
+        self._count(job, -1)
+        ids = self._ids_of[job.user]
+        for ordered in (self._ids, ids):
+            del ordered[bisect_left(ordered, job_id)]
+        if not ids:
+            del self._ids_of[job.user]
+        if (key := self._key_of.pop(job_id, None)) is not None:
+            del self._keys[key]
+        for record in self._records_of.pop(job_id):
+            at = bisect_left(self._records, record.seq, key=lambda kept: kept.seq)
+            del self._records[at]
+        return job
+
+    async def close(self) -> None:
+        """See the port."""
+        self._closed = True
+
+    def _opened(self) -> None:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")
+
+    def _decide(self, commands: Iterable[tuple[str, Command]], now: float) -> tuple[Job, ...]:
+        changes: list[_Change] = []
+        for job_id, command in commands:
+            before = self._jobs[job_id]
+            after, events = decide(before, command, now)
+            if after.notes is not before.notes:
+                after = detached(after)
+            changes.append((before, after, events))
+        self._commit(changes, now)
+        return tuple(detached(after) for _, after, _ in changes)
+
+    def _commit(self, changes: Sequence[_Change], now: float) -> None:
+        records = []
+        for before, after, events in changes:
+            self._place(before, after)
+            for event in events:
+                self._seq += 1
+                record = Record(self._seq, after.id, now, event)
+                self._records.append(record)
+                self._records_of[after.id].append(record)
+                records.append(_told(record))
+        if records:
+            self._announce.publish(records)
+
+    def _place(self, before: Job | None, after: Job) -> None:
+        lane = self._lanes[after.pool, after.priority]
+        if before is not None:
+            self._count(before, -1)
+            if before.state is State.QUEUED:
+                self._pools[before.pool].leave(before.id)
+                if after.state is State.RUNNING:
+                    lane.claimed(self._tags[after.id])
+        self._count(after, 1)
+        self._jobs[after.id] = after
+        if enters(before, after):
+            self._tags[after.id] = lane.enter(after.user)
+        queued = after.state is State.QUEUED
+        if queued:
+            self._pools[after.pool].enter(after)
+        _rank(self._leases, after, after.lease_until)
+        _rank(self._deadlines, after, after.deadline if queued else None)
+        _rank(self._endings, after, after.finished_at)
+
+    def _count(self, job: Job, change: int) -> None:
+        kept = (job.pool, job.model, job.state)
+        self._counts[kept] += change
+        if not self._counts[kept]:
+            del self._counts[kept]
+
+
+def _rank(ranking: Ranking[float], job: Job, rank: float | None) -> None:
+    if rank is None:
+        ranking.drop(job.id)
+    else:
+        ranking.put(job.id, rank)
+
+
+def _told(record: Record) -> Record:
+    event = Event(record.event.kind, copied(record.event.data))
+    return Record(record.seq, record.job_id, record.at, event)

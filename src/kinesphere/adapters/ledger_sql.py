@@ -1,0 +1,167 @@
+"""The ledger in a SQL database: a SQLite file, or PostgreSQL.
+
+Writes are committed in groups by one thread (`sql.writer`), reads run in a few others. With SQLite,
+accepted means in the write-ahead log and synced.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from kinesphere.adapters import migrations
+from kinesphere.adapters.documents import detached
+from kinesphere.adapters.sql import operations, readings
+from kinesphere.adapters.sql.engines import BUSY_SECONDS, create_readers, create_writer
+from kinesphere.adapters.sql.rows import key_name
+from kinesphere.adapters.sql.transaction import NOTHING, Reads, Transaction
+from kinesphere.adapters.sql.writer import Writer
+from kinesphere.core.jobs import Command, Job, Refused, State
+from kinesphere.ports import (
+    Backlog,
+    Clock,
+    Feed,
+    Hold,
+    IdempotencyKey,
+    JobQuery,
+    LedgerUnavailable,
+    Record,
+    Standing,
+    Submission,
+)
+
+READERS: Final = 4
+
+Result = TypeVar("Result")
+
+
+class SqlLedger:
+    """See `kinesphere.ports.Ledger`. Made by `open`; belongs to the event loop that opened it."""
+
+    def __init__(self, writing: Engine, reading: Engine, clock: Clock, announce: Feed) -> None:
+        self._clock = clock
+        self._writing = writing
+        self._reading = reading
+        self._writer = Writer(writing, self._now, announce)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, url: str, clock: Clock, announce: Feed, busy_seconds: float = BUSY_SECONDS
+    ) -> "SqlLedger":
+        """The ledger at a SQLAlchemy URL, its tables made or brought up to date.
+
+        `busy_seconds`: how long SQLite waits for another process's transaction. Raises
+        LedgerUnavailable when the database cannot be opened.
+        """
+        writing = create_writer(url, busy_seconds)
+        try:
+            await asyncio.to_thread(migrations.upgrade, writing)
+        except DBAPIError as error:
+            writing.dispose()
+            raise LedgerUnavailable(str(error)) from error
+        return cls(writing, create_readers(url, READERS, busy_seconds), clock, announce)
+
+    async def submit(self, job: Job, key: IdempotencyKey | None = None) -> Submission:
+        """See the port."""
+        submit = partial(operations.submit, job=detached(job), key=key)
+        reads = Reads(
+            place=((job.pool, job.priority), job.user),
+            key=None if key is None else key_name(job.user, key.key),
+        )
+        try:
+            return await self._write(submit, reads)
+        except IntegrityError as error:
+            raise Refused(f"{job.id} is known already") from error
+
+    async def get(self, job_id: str) -> Job | None:
+        """See the port."""
+        return await self._read(partial(readings.get, job_id=job_id))
+
+    async def list(self, query: JobQuery) -> tuple[Job, ...]:
+        """See the port."""
+        return await self._read(partial(readings.find, query=query))
+
+    async def claim(self, pool: str, worker: str, limit: int, lease: float) -> tuple[Job, ...]:
+        """See the port."""
+        claim = partial(operations.claim, pool=pool, worker=worker, limit=limit, lease=lease)
+        return await self._write(claim)
+
+    async def apply(self, job_id: str, command: Command) -> Job:
+        """See the port."""
+        apply = partial(operations.apply, job_id=job_id, command=command)
+        return await self._write(apply, Reads(job_ids=[job_id]))
+
+    async def extend(self, holds: Sequence[Hold], lease: float) -> Mapping[str, Standing]:
+        """See the port."""
+        extend = partial(operations.extend, holds=tuple(holds), lease=lease)
+        return await self._write(extend, Reads(job_ids=[hold.job_id for hold in holds]))
+
+    async def reap(self, limit: int = 100) -> tuple[Job, ...]:
+        """See the port."""
+        return await self._write(partial(operations.reap, limit=limit))
+
+    async def recover(self, worker_prefix: str) -> tuple[Job, ...]:
+        """See the port."""
+        return await self._write(partial(operations.recover, worker_prefix=worker_prefix))
+
+    async def events(
+        self, after: int = 0, job_id: str | None = None, limit: int = 1000
+    ) -> tuple[Record, ...]:
+        """See the port."""
+        return await self._read(partial(readings.events, after=after, job_id=job_id, limit=limit))
+
+    async def backlogs(self) -> Mapping[str, Backlog]:
+        """See the port."""
+        return await self._read(lambda reader: readings.backlogs(reader, self._now(reader)))
+
+    async def counts(self) -> Mapping[tuple[str, State], int]:
+        """See the port."""
+        return await self._read(readings.counts)
+
+    async def forget(self, before: float, limit: int = 100) -> tuple[Job, ...]:
+        """See the port."""
+        return await self._write(partial(operations.forget, before=before, limit=limit))
+
+    async def close(self) -> None:
+        """See the port."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        self._reading.dispose()
+        self._writing.dispose()
+
+    async def _write(self, run: Callable[[Transaction], Result], reads: Reads = NOTHING) -> Result:
+        self._opened()
+        return await self._writer.write(run, reads)
+
+    async def _read(self, read: Callable[[Connection], Result]) -> Result:
+        self._opened()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._readers, self._in_snapshot, read)
+        except DBAPIError as error:
+            raise LedgerUnavailable(str(error)) from error
+
+    def _in_snapshot(self, read: Callable[[Connection], Result]) -> Result:
+        with self._reading.begin() as connection:
+            return read(connection)
+
+    def _opened(self) -> None:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")
+
+    def _now(self, connection: Connection) -> float:
+        """The ledger's time: with PostgreSQL the server's, which all its users share."""
+        if connection.dialect.name == "sqlite":
+            return self._clock.now()
+        return float(
+            connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one()
+        )

@@ -1,0 +1,31 @@
+"""The schema's history, and how a database is brought to its present."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+HEAD: Final = "0001"
+"""The revision that this version of the code works with."""
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that the database is at, or None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to HEAD. `engine` must let one transaction in at a time."""
+    with engine.begin() as connection:
+        if revision(connection) == HEAD:
+            return
+        # Imported only where there is something to do: it is half of a normal start's time.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

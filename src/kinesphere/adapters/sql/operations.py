@@ -1,0 +1,148 @@
+"""What the ledger's methods do within a transaction. Each decides before it changes anything.
+
+So an operation that is refused leaves nothing behind, and its neighbours in the group go on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, false, func, or_, select
+
+from kinesphere.adapters.leases import renewed
+from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql.transaction import Transaction
+from kinesphere.core.jobs import (
+    Claim,
+    Command,
+    Expire,
+    Job,
+    Reap,
+    Recover,
+    State,
+    WrongState,
+    decide,
+    submitted,
+)
+from kinesphere.ports import (
+    Hold,
+    IdempotencyConflict,
+    IdempotencyKey,
+    JobUnknown,
+    Standing,
+    Submission,
+)
+
+_JOBS: Final = schema.jobs.c
+_STORED: Final = select(_JOBS.id, _JOBS.tag, _JOBS.document).limit(bindparam("limit"))
+
+CLAIMABLE: Final = (
+    schema.QUEUED,
+    _JOBS.pool == bindparam("pool"),
+    or_(_JOBS.deadline.is_(None), _JOBS.deadline > bindparam("now")),
+)
+# A sum, which the index holds as well, but which does not tempt SQLite to go by jobs_waiting.
+TO_CLAIM: Final = _STORED.where(*CLAIMABLE, _JOBS.ready_at + 0.0 <= bindparam("now")).order_by(
+    _JOBS.urgency, _JOBS.tag, _JOBS.id
+)
+TO_CLAIM_TOGETHER: Final = TO_CLAIM.where(_JOBS.alone == false())
+TO_REAP: Final = _STORED.where(schema.RUNNING, _JOBS.lease_until <= bindparam("now")).order_by(
+    _JOBS.lease_until, _JOBS.id
+)
+TO_EXPIRE: Final = _STORED.where(
+    schema.QUEUED, _JOBS.deadline.is_not(None), _JOBS.deadline <= bindparam("now")
+).order_by(_JOBS.deadline, _JOBS.id)
+# A comparison, because LIKE knows wildcards and in SQLite no case.
+TO_RECOVER: Final = (
+    select(_JOBS.id, _JOBS.tag, _JOBS.document)
+    .where(
+        schema.RUNNING,
+        func.substr(_JOBS.worker, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+    )
+    .order_by(_JOBS.id)
+)
+TO_FORGET: Final = _STORED.where(
+    _JOBS.finished_at.is_not(None), _JOBS.finished_at < bindparam("before")
+).order_by(_JOBS.finished_at, _JOBS.id)
+
+
+def submit(transaction: Transaction, job: Job, key: IdempotencyKey | None) -> Submission:
+    """See `Ledger.submit`."""
+    if key is not None and (known := transaction.known(job.user, key.key)) is not None:
+        digest, job_id = known
+        if digest != key.digest:
+            raise IdempotencyConflict(key.key)
+        transaction.get(job_id)
+        return Submission(transaction.give(job_id), created=False)
+    if job.state is not State.QUEUED:
+        raise WrongState(f"{job.id} is {job.state}; only queued jobs are submitted")
+    transaction.add(job, submitted(job))
+    if key is not None:
+        transaction.remember(job, key)
+    return Submission(transaction.give(job.id), created=True)
+
+
+def claim(
+    transaction: Transaction, pool: str, worker: str, limit: int, lease: float
+) -> tuple[Job, ...]:
+    """See `Ledger.claim`."""
+    now = transaction.now()
+    parameters = {"pool": pool, "now": now, "limit": limit}
+    batch = transaction.find(TO_CLAIM, parameters)
+    if batch and batch[0].alone:
+        batch = batch[:1]
+    elif any(job.alone for job in batch):
+        batch = transaction.find(TO_CLAIM_TOGETHER, parameters)
+    return _decide(transaction, ((job, Claim(worker, now + lease)) for job in batch), now)
+
+
+def apply(transaction: Transaction, job_id: str, command: Command) -> Job:
+    """See `Ledger.apply`."""
+    job = transaction.get(job_id)
+    if job is None:
+        raise JobUnknown(job_id)
+    (after,) = _decide(transaction, [(job, command)], transaction.now())
+    return after
+
+
+def extend(transaction: Transaction, holds: Sequence[Hold], lease: float) -> Mapping[str, Standing]:
+    """See `Ledger.extend`."""
+    now = transaction.now()
+    standings = {}
+    for hold in holds:
+        standing, after = renewed(transaction.get(hold.job_id), hold, lease, now)
+        if after is not None:
+            transaction.change(after, (), now)
+        standings[hold.job_id] = standing
+    return standings
+
+
+def reap(transaction: Transaction, limit: int) -> tuple[Job, ...]:
+    """See `Ledger.reap`."""
+    now = transaction.now()
+    lapsed = transaction.find(TO_REAP, {"now": now, "limit": limit})
+    missed = transaction.find(TO_EXPIRE, {"now": now, "limit": limit - len(lapsed)})
+    commands: list[tuple[Job, Command]] = [(job, Reap()) for job in lapsed]
+    return _decide(transaction, commands + [(job, Expire()) for job in missed], now)
+
+
+def recover(transaction: Transaction, worker_prefix: str) -> tuple[Job, ...]:
+    """See `Ledger.recover`."""
+    lost = transaction.find(TO_RECOVER, {"prefix": worker_prefix})
+    return _decide(transaction, ((job, Recover()) for job in lost), transaction.now())
+
+
+def forget(transaction: Transaction, before: float, limit: int) -> tuple[Job, ...]:
+    """See `Ledger.forget`."""
+    ended = transaction.find(TO_FORGET, {"before": before, "limit": limit})
+    forgotten = tuple(transaction.give(job.id) for job in ended)
+    transaction.remove([job.id for job in ended])
+    return forgotten
+
+
+def _decide(
+    transaction: Transaction, commands: Iterable[tuple[Job, Command]], now: float
+) -> tuple[Job, ...]:
+    decisions = [decide(job, command, now) for job, command in commands]
+    for after, happened in decisions:
+        transaction.change(after, happened, now)
+    return tuple(transaction.give(after.id) for after, _ in decisions)

@@ -1,0 +1,58 @@
+"""A job as the row it is stored in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from kinesphere.adapters.documents import decode_data, decode_job, encode_data, encode_job
+from kinesphere.core.jobs import HIGHEST_PRIORITY, Event, EventKind, Job
+from kinesphere.ports import Record
+
+
+def job_row(job: Job, tag: int) -> Mapping[str, Any]:
+    """The columns of `schema.jobs`."""
+    return {
+        "id": job.id,
+        "user": job.user,
+        "task": job.task,
+        "model": job.model,
+        "pool": job.pool,
+        "state": job.state.value,
+        "urgency": HIGHEST_PRIORITY - job.priority,
+        "tag": tag,
+        "alone": job.alone,
+        "ready_at": job.ready_at,
+        "deadline": job.deadline,
+        "worker": job.worker,
+        "lease_until": job.lease_until,
+        "finished_at": job.finished_at,
+        "document": encode_job(job),
+    }
+
+
+def job_of(row: RowMapping) -> Job:
+    """The job of a row with the column `document`."""
+    return decode_job(row["document"])
+
+
+def key_name(user: str, key: str) -> str:
+    """The primary key of `schema.keys`."""
+    return encode_data([user, key])
+
+
+def record_row(record: Record) -> Mapping[str, Any]:
+    """The columns of `schema.events`."""
+    return {
+        "seq": record.seq,
+        "job_id": record.job_id,
+        "at": record.at,
+        "kind": record.event.kind.value,
+        "data": encode_data(record.event.data),
+    }
+
+
+def record_of(row: RowMapping) -> Record:
+    """The record of a row of `schema.events`."""
+    event = Event(EventKind(row["kind"]), decode_data(row["data"]))
+    return Record(row["seq"], row["job_id"], row["at"], event)
