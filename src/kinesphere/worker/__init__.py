@@ -1,0 +1,1 @@
+"""Replicas: a supervisor in the parent process, an engine in its child."""

@@ -1,0 +1,54 @@
+"""The product of a motion clip: judged, then encoded in the format asked for. Pure.
+
+A module of its own because it brings in NumPy, which a child needs only once it has a clip.
+"""
+
+from kinesphere.core.failures import Failure
+from kinesphere.core.jobs import Json
+from kinesphere.formats.clip import Clip
+from kinesphere.formats.motion import MOTION_FORMATS, BadClip
+from kinesphere.ports import File, Made
+from kinesphere.quality import Measure, Report, judge
+from kinesphere.worker.products import Product, invalid, plain
+
+
+def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Failure:
+    """One file named "motion", and `notes` with a summary of the judgement as `quality`.
+
+    Fails with QUALITY_REJECTED and the checks that failed, with ENGINE_OUTPUT_INVALID for what is
+    no clip, and with INVALID_REQUEST for a format that motions do not have.
+    """
+    asset: object = made.asset
+    if not isinstance(asset, Clip):
+        return invalid(f"The engine returned {type(asset).__name__}, neither a clip nor files.")
+    wanted = MOTION_FORMATS.get(file_format)
+    if wanted is None:
+        return Failure("INVALID_REQUEST", f"A motion cannot be written as {file_format!r}.")
+    report = judge(asset, idle_asked=made.still)
+    if report.verdict == "fail":
+        return Failure("QUALITY_REJECTED", plain(_faults(report)))
+    try:
+        data = wanted.encode(asset)
+    except BadClip as error:
+        return invalid(f"The motion cannot be written as {file_format!r}: {error}")
+    file = File(f"motion{wanted.extension}", wanted.media_type, data)
+    return Product((file,), {**notes, "quality": _summary(report)})
+
+
+def _faults(report: Report) -> str:
+    failing = (_figure(measure) for measure in report.measures if measure.verdict == "fail")
+    return f"The motion failed: {', '.join(failing)}."
+
+
+def _figure(measure: Measure) -> str:
+    value = "undefined" if measure.value is None else f"{measure.value:.4g} {measure.unit}".strip()
+    limit = "" if measure.fail_at is None else f" (limit {measure.fail_at:g})"
+    return f"{measure.name} {value}{limit}"
+
+
+def _summary(report: Report) -> dict[str, Json]:
+    return {
+        "verdict": report.verdict,
+        "measures": {m.name: m.value for m in report.measures},
+        "warned": [m.name for m in report.measures if m.verdict == "warn"],
+    }

@@ -1,0 +1,125 @@
+"""The replicas of one server, and the rounds that return lost jobs to the queue."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from kinesphere.ports import Clock, Hints, Ledger, LedgerUnavailable
+from kinesphere.worker.status import ReplicaState, Status
+from kinesphere.worker.supervisor import Replica
+
+REPLACED_AFTER: Final = 1.0
+"""Seconds before a replica that ended by a fault of ours is replaced."""
+
+ROUND: Final = 1.0
+"""Seconds between two rounds of a keeper: a lapsed lease or a lost hint costs no more than this."""
+
+log = logging.getLogger("kinesphere.worker")
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    pool: str
+    number: int
+    replica: Replica
+    leaving: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class Fleet:
+    """Runs as many replicas a pool as it is told to.
+
+    `make` builds the replica of a pool with a number that no other replica of this fleet had.
+    """
+
+    def __init__(self, clock: Clock, make: Callable[[str, int], Replica]) -> None:
+        self._clock = clock
+        self._make = make
+        self._numbers = count(1)
+        self._places: defaultdict[str, list[_Place]] = defaultdict(list)
+
+    def scale(self, pool: str, replicas: int, grace: float) -> None:
+        """Start or drain replicas until `replicas` of them serve `pool`.
+
+        Those that are not busy go first, the youngest first; each has `grace` seconds to finish.
+        """
+        serving = [place for place in self._places[pool] if not place.leaving]
+        surplus = len(serving) - replicas
+        if surplus > 0:
+            for place in sorted(serving, key=_use)[:surplus]:
+                place.leaving = True
+                place.replica.drain(grace)
+        for _ in range(-surplus):
+            self._add(pool)
+
+    def statuses(self) -> tuple[Status, ...]:
+        """How every replica is, those leaving included."""
+        return tuple(place.replica.status for place in self._everyone())
+
+    async def drain(self, grace: float) -> None:
+        """Drain every replica; returns when none is left."""
+        for place in self._everyone():
+            place.leaving = True
+            place.replica.drain(grace)
+        tasks = [place.task for place in self._everyone() if place.task is not None]
+        await asyncio.gather(*tasks)
+
+    def _everyone(self) -> Iterator[_Place]:
+        return (place for places in tuple(self._places.values()) for place in tuple(places))
+
+    def _add(self, pool: str) -> None:
+        number = next(self._numbers)
+        place = _Place(pool, number, self._make(pool, number))
+        place.task = asyncio.create_task(self._keep(place), name=f"replica {pool} {number}")
+        self._places[pool].append(place)
+
+    async def _keep(self, place: _Place) -> None:
+        try:
+            while True:
+                try:
+                    await place.replica.run()
+                except Exception:
+                    extra = {"action": "replica_failed", "pool": place.pool}
+                    log.exception("a replica ended by a fault of ours", extra=extra)
+                    await self._clock.sleep(REPLACED_AFTER)
+                if place.leaving:
+                    return
+                place.number = next(self._numbers)
+                place.replica = self._make(place.pool, place.number)
+        finally:
+            self._places[place.pool].remove(place)
+
+
+def _use(place: _Place) -> tuple[bool, int]:
+    return place.replica.status.state is ReplicaState.BUSY, -place.number
+
+
+class Keeper:
+    """Returns jobs with lapsed leases to the queue, and rings again for whatever waits."""
+
+    def __init__(self, clock: Clock, ledger: Ledger, hints: Hints) -> None:
+        self._clock = clock
+        self._ledger = ledger
+        self._hints = hints
+
+    async def run(self) -> None:
+        """Do a round each ROUND seconds, for ever."""
+        while True:
+            await self._clock.sleep(ROUND)
+            try:
+                await self.round()
+            except LedgerUnavailable as error:
+                log.warning("no round: %s", error, extra={"action": "round_failed"})
+
+    async def round(self) -> None:
+        """Reap once, and ring for every pool with waiting jobs. Raises LedgerUnavailable."""
+        for job in await self._ledger.reap():
+            extra = {"action": "reaped", "job_id": job.id}
+            log.warning("lease lapsed or deadline missed: %s", job.state.value, extra=extra)
+        for pool, backlog in (await self._ledger.backlogs()).items():
+            if backlog.waiting:
+                self._hints.ring(pool)

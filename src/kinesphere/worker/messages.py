@@ -1,0 +1,160 @@
+"""The closed set of messages between a supervisor and the child process that runs its engine.
+
+Frames on the child's standard input and output: four bytes of big-endian length, then one message
+in MessagePack. Lengths over MAX_FRAME are refused.
+
+Both sides speak of a piece of work by its `claim`: job id and token in one string. A job that was
+lost and claimed again is other work, so a late word about the first claim never meets the second.
+"""
+
+import struct
+from typing import Any, Final
+
+import msgspec
+
+MAX_FRAME: Final = 512 * 1024 * 1024
+HEADER: Final = struct.Struct(">I")
+
+
+class Garbled(Exception):
+    """What was read is not a frame of this vocabulary."""
+
+
+class Load(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """To the child, first: which engine to bring up, and where."""
+
+    engine: str
+    options: dict[str, str | int | float | bool]
+    device: str
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of a batch. `format` is the file format that the caller asked for, or ""."""
+
+    claim: str
+    request: dict[str, Any]
+    inputs: dict[str, bytes]
+    format: str
+
+
+class Run(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """To the child: run this batch. Only when the one before has ended."""
+
+    items: list[Item]
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """To the child: this piece of work is wanted no more."""
+
+    claim: str
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """To the child: unload and exit; nothing is running."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child, once: loaded and warm. Seconds of each, and resident memory in bytes."""
+
+    load_seconds: float
+    warm_seconds: float
+    memory: int
+
+
+class SetupFailed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child, once, before it exits: the engine could not be brought up."""
+
+    detail: str
+
+
+class Told(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child: how far one piece of work is, 0 to 1, and what is being done."""
+
+    claim: str
+    fraction: float
+    phase: str
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished file."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+class Done(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child: the files of a piece of work, checked and encoded, and the notes on it."""
+
+    claim: str
+    files: list[Output]
+    notes: dict[str, Any]
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child: a piece of work failed, with one of our error codes.
+
+    `shared`: the batch failed as a whole, so the fault may lie with another piece of it.
+    """
+
+    claim: str
+    code: str
+    detail: str
+    shared: bool = False
+
+
+class BatchEnded(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child: the device is free. Seconds in `run`, and resident memory in bytes.
+
+    Done and Failed of its work may come before or after it, while the next batch is running.
+    """
+
+    seconds: float
+    memory: int
+
+
+ToChild = Load | Run | Cancel | Stop
+FromChild = Ready | SetupFailed | Told | Done | Failed | BatchEnded
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_TO_CHILD: Final[msgspec.msgpack.Decoder[ToChild]] = msgspec.msgpack.Decoder(ToChild)
+_FROM_CHILD: Final[msgspec.msgpack.Decoder[FromChild]] = msgspec.msgpack.Decoder(FromChild)
+
+
+def frame(message: ToChild | FromChild) -> bytes:
+    """The message as one frame.
+
+    Raises:
+        Garbled: It would be longer than MAX_FRAME.
+        TypeError: A request, an option or a note holds a value that has no MessagePack form.
+    """
+    body = _ENCODER.encode(message)
+    return HEADER.pack(_checked(len(body))) + body
+
+
+def length(header: bytes) -> int:
+    """Bytes that follow a header; raises Garbled when they are more than MAX_FRAME."""
+    return _checked(HEADER.unpack(header)[0])
+
+
+def _checked(size: int) -> int:
+    """`size`, or Garbled when no frame may be so long."""
+    if size > MAX_FRAME:
+        raise Garbled(f"a frame of {size} bytes")
+    return size
+
+
+def to_child(body: bytes) -> ToChild:
+    """The message in a frame's body; raises Garbled."""
+    try:
+        return _TO_CHILD.decode(body)
+    except msgspec.DecodeError as error:
+        raise Garbled(str(error)) from error
+
+
+def from_child(body: bytes) -> FromChild:
+    """The message in a frame's body; raises Garbled."""
+    try:
+        return _FROM_CHILD.decode(body)
+    except msgspec.DecodeError as error:
+        raise Garbled(str(error)) from error

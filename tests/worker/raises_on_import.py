@@ -1,0 +1,3 @@
+"""An engine whose library is not there."""
+
+raise ImportError("no such library")
