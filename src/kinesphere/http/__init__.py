@@ -1,0 +1,1 @@
+"""The HTTP API: reads requests, calls the service, writes answers."""

@@ -1,0 +1,226 @@
+"""Failures as HTTP: one table from error code to status, and the problem document of RFC 9457."""
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from kinesphere.core.failures import KINDS, FieldError, Rejected, kind
+from kinesphere.ports import ArtifactMissing, LedgerUnavailable, LinkExpired, LinkInvalid
+
+_log = logging.getLogger("kinesphere.http")
+
+STATUS: Final[Mapping[str, int]] = {
+    "MALFORMED_JSON": 400,
+    "PROMPT_TOO_LONG": 400,
+    "LINK_INVALID": 403,
+    "LINK_EXPIRED": 403,
+    "ROUTE_NOT_FOUND": 404,
+    "JOB_NOT_FOUND": 404,
+    "POOL_NOT_FOUND": 404,
+    "ARTIFACT_NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "JOB_FINISHED": 409,
+    "CANCELLED": 409,
+    "BODY_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "HOST_FORBIDDEN": 421,
+    "IDEMPOTENCY_CONFLICT": 422,
+    "INVALID_REQUEST": 422,
+    "MODEL_UNKNOWN": 422,
+    "PROMPT_NOT_UNDERSTOOD": 422,
+    "ENGINE_CRASHED": 500,
+    "ENGINE_FAILED": 500,
+    "ENGINE_OUTPUT_INVALID": 500,
+    "INTERNAL": 500,
+    "QUALITY_REJECTED": 500,
+    "LEASE_LOST": 503,
+    "LEDGER_UNAVAILABLE": 503,
+    "MODEL_NOT_READY": 503,
+    "OOM_HOST": 503,
+    "QUEUE_FULL": 503,
+    "SHUTTING_DOWN": 503,
+    "STORAGE_FAILED": 503,
+    "DEADLINE_MISSED": 504,
+    "ENGINE_TIMEOUT": 504,
+    "WAIT_TIMEOUT": 504,
+}
+"""Status of every code in `kinesphere.core.failures.KINDS`; the OOM_GPU family is 503."""
+
+_OF_STATUS: Final = {
+    400: "MALFORMED_JSON",
+    404: "ROUTE_NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "BODY_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+}
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class ProblemField(BaseModel):
+    """One field that was not right."""
+
+    field: str = Field(description="Dotted path of the field; empty for the whole body.")
+    problem: str = Field(description="What was wrong with it.")
+    allowed: str = Field(description="What would be right; may be empty.")
+
+
+class Problem(BaseModel):
+    """A problem document, RFC 9457, with a stable `error_code`."""
+
+    type: str = Field(description="URN of the kind of problem.")
+    title: str = Field(description="What the code means, in one sentence.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="One sentence about this case.")
+    instance: str = Field(description="Path of the request.")
+    error_code: str = Field(description="Stable code; see the list of errors.")
+    fault: str = Field(description="Who can mend it: `caller`, `engine` or `platform`.")
+    retry: bool = Field(description="Whether the same request may succeed later.")
+    request_id: str = Field(description="Id of the request, as in the log.")
+    errors: list[ProblemField] = Field(
+        default_factory=list, description="Field by field, where fields are at fault."
+    )
+
+
+def status(code: str) -> int:
+    """HTTP status of an error code."""
+    return 503 if code.startswith("OOM_GPU_") else STATUS[code]
+
+
+def problem(
+    request: Request,
+    code: str,
+    detail: str,
+    fields: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The response that tells one failure."""
+    meaning = kind(code)
+    document = Problem(
+        type=f"urn:kinesphere:error:{code}",
+        title=meaning.meaning,
+        status=status(code),
+        detail=detail,
+        instance=request.url.path,
+        error_code=code,
+        fault=meaning.fault.value,
+        retry=meaning.retry,
+        request_id=request.scope.get("request_id", ""),
+        errors=[ProblemField(field=f.field, problem=f.problem, allowed=f.allowed) for f in fields],
+    )
+    request.scope["error_code"] = code
+    content = document.model_dump(exclude_defaults=True)
+    return JSONResponse(
+        content, status_code=document.status, headers=dict(headers or {}), media_type=MEDIA_TYPE
+    )
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses for these codes, grouped by status, each with an example."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for code in codes:
+        entry = responses.setdefault(
+            status(code),
+            {
+                "description": "",
+                "model": Problem,
+                "content": {MEDIA_TYPE: {"examples": {}}},
+            },
+        )
+        entry["description"] = " ".join(filter(None, [entry["description"], f"`{code}`"]))
+        entry["content"][MEDIA_TYPE]["examples"][code] = {
+            "value": {
+                "type": f"urn:kinesphere:error:{code}",
+                "title": KINDS[code].meaning,
+                "status": status(code),
+                "detail": KINDS[code].meaning,
+                "instance": "/v1/…",
+                "error_code": code,
+                "fault": KINDS[code].fault.value,
+                "retry": KINDS[code].retry,
+                "request_id": "01KAZ6T3V9S2Q4W8E0R5Y7U1I3",
+            }
+        }
+    return responses
+
+
+def install(app: FastAPI) -> None:
+    """Make every failure of `app` a problem document."""
+    app.add_exception_handler(Rejected, _rejected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(LedgerUnavailable, _ledger)
+    for known, code in (
+        (LinkInvalid, "LINK_INVALID"),
+        (LinkExpired, "LINK_EXPIRED"),
+        (ArtifactMissing, "ARTIFACT_NOT_FOUND"),
+    ):
+        app.add_exception_handler(known, _plain(code))
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _plain(code: str) -> Any:
+    async def handler(request: Request, _error: Exception) -> JSONResponse:
+        return problem(request, code, KINDS[code].meaning)
+
+    return handler
+
+
+async def _rejected(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Rejected)  # noqa: S101 - registered for this class alone
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    return problem(request, error.code, error.detail, error.fields, headers)
+
+
+async def _ledger(request: Request, error: Exception) -> JSONResponse:
+    _log.error("ledger unavailable: %s", error, extra={"action": "ledger.unavailable"})
+    detail = "The job store does not answer; nothing was accepted or changed."
+    return problem(request, "LEDGER_UNAVAILABLE", detail, headers={"Retry-After": "5"})
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    code = _OF_STATUS.get(error.status_code)
+    if code is None:
+        code = "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL"
+    detail = error.detail if error.status_code == 413 else KINDS[code].meaning
+    return problem(request, code, detail, headers=error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("unexpected error", exc_info=error, extra={"action": "http.error"})
+    return problem(request, "INTERNAL", "An unexpected error; the log has it.")
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return problem(request, "MALFORMED_JSON", "The body is not valid JSON.")
+    fields = [_field(fault) for fault in faults[:20]]
+    summary = "; ".join(f"{f.field or 'body'} {f.problem}" for f in fields[:3])
+    return problem(request, "INVALID_REQUEST", f"The request is not right: {summary}.", fields)
+
+
+def _field(fault: Mapping[str, Any]) -> FieldError:
+    """One of pydantic's findings, without the value that was sent."""
+    where = [str(part) for part in fault["loc"]]
+    name = ".".join(where[1:]) if where[:1] and where[0] in _PLACES else ".".join(where)
+    if fault["type"] == "extra_forbidden":
+        return FieldError(name, "is not a field of this request", "see the list of fields")
+    if fault["type"] == "missing":
+        return FieldError(name, "is missing", "")
+    message = str(fault["msg"])
+    wanted = message.removeprefix("Input ").removeprefix("Value error, ")
+    return FieldError(name, "has a wrong value or type", wanted)
+
+
+_PLACES: Final = ("body", "query", "path", "header")

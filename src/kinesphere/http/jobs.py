@@ -1,0 +1,113 @@
+"""Looking at jobs, following them, ending them."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from kinesphere.core.jobs import Job, State
+from kinesphere.http.errors import documented
+from kinesphere.http.gateway import Ask, At
+from kinesphere.http.schemas import JobPage, JobView
+from kinesphere.http.views import job_view, news
+from kinesphere.ports import JobQuery
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+JobId = Annotated[
+    str,
+    Path(
+        description="The job's id.",
+        pattern=r"^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}$",
+        examples=["01KAZ6T3V9S2Q4W8E0R5Y7U1I3"],
+    ),
+]
+Cursor = Annotated[
+    str | None,
+    Query(description="`next_cursor` of the page before.", pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"),
+]
+
+
+@router.get("", summary="List jobs", responses=documented("INVALID_REQUEST", "LEDGER_UNAVAILABLE"))
+async def list_jobs(
+    *,
+    request: Request,
+    caller: Ask,
+    at: At,
+    state: Annotated[list[State] | None, Query(description="Only these states.")] = None,
+    task: Annotated[str | None, Query(description="`motion` or `mesh`.", max_length=20)] = None,
+    model: Annotated[str | None, Query(description="Only this model.", max_length=100)] = None,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 50,
+) -> JobPage:
+    """Your jobs, newest first."""
+    query = JobQuery(
+        user=caller.user,
+        states=tuple(state or ()),
+        task=task,
+        model=model,
+        before=cursor,
+        limit=limit + 1,
+    )
+    found = await at.service.jobs(query)
+    shown = found[:limit]
+    base = at.base(request)
+    return JobPage(
+        items=[job_view(at.service, job, base) for job in shown],
+        next_cursor=shown[-1].id if len(found) > limit else None,
+    )
+
+
+@router.get(
+    "/{job_id}",
+    summary="Look at a job",
+    responses=documented("JOB_NOT_FOUND", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+)
+async def show_job(job_id: JobId, request: Request, caller: Ask, at: At) -> JobView:
+    """State, progress, expected time, and fresh links to what was made."""
+    job = await at.service.job(job_id.upper(), caller)
+    return job_view(at.service, job, at.base(request), await at.service.eta(job))
+
+
+@router.delete(
+    "/{job_id}",
+    summary="Cancel a job",
+    responses=documented("JOB_NOT_FOUND", "JOB_FINISHED", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+)
+async def cancel_job(job_id: JobId, request: Request, caller: Ask, at: At) -> JobView:
+    """End a job that waits or runs.
+
+    It is cancelled when this answers; its replica is stopped between two steps of its engine.
+    """
+    job = await at.service.cancel(job_id.upper(), caller)
+    return job_view(at.service, job, at.base(request))
+
+
+async def _present(job_id: JobId, caller: Ask, at: At) -> Job:
+    """The job, looked up before the stream begins, so that a missing one is a plain 404."""
+    return await at.service.job(job_id.upper(), caller)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    summary="Follow a job",
+    responses=documented("JOB_NOT_FOUND", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+)
+async def follow_job(
+    job: Annotated[Job, Depends(_present)],
+    caller: Ask,
+    at: At,
+    last_event_id: Annotated[
+        int | None,
+        Header(ge=0, le=2**63 - 1, description="Id of the last event seen; later ones follow."),
+    ] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Everything that happened to the job, then news as it comes, until it has ended.
+
+    `progress` events carry no id: they are not stored. All others can be resumed after.
+    """
+    async for item in at.service.follow(job.id, caller, last_event_id or 0):
+        name, number, data = news(item)
+        yield ServerSentEvent(event=name, id=number, data=data)

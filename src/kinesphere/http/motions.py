@@ -1,0 +1,135 @@
+"""Asking for motions: the queued form and the short synchronous one."""
+
+import math
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from kinesphere.core.failures import FieldError, Rejected
+from kinesphere.core.jobs import Job, State
+from kinesphere.core.requests import MotionAsk
+from kinesphere.http.errors import documented
+from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, preferred_wait
+from kinesphere.http.schemas import GenerateRequest, GenerateResponse, JobView, MotionRequest
+from kinesphere.http.views import absolute, job_view
+from kinesphere.service import Caller
+
+router = APIRouter(tags=["motions"])
+
+_REFUSALS = (
+    "MALFORMED_JSON",
+    "PROMPT_TOO_LONG",
+    "BODY_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "INVALID_REQUEST",
+    "PROMPT_NOT_UNDERSTOOD",
+    "MODEL_UNKNOWN",
+    "LEDGER_UNAVAILABLE",
+    "QUEUE_FULL",
+    "SHUTTING_DOWN",
+)
+
+
+@router.post(
+    "/v1/motions",
+    status_code=202,
+    dependencies=[JsonOnly],
+    summary="Ask for a motion",
+    response_description="The job, accepted: it is stored and will not be lost.",
+    responses={
+        200: {"model": JobView, "description": "The job, ended within the time waited."},
+        **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT"),
+    },
+)
+async def create_motion(
+    *,
+    body: MotionRequest,
+    request: Request,
+    response: Response,
+    caller: Ask,
+    at: At,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="The same key and body give the same job, however often they are sent; "
+            "1 to 128 visible ASCII characters.",
+        ),
+    ] = None,
+    prefer: Annotated[
+        list[str] | None,
+        Header(
+            description="`wait=N`: answer when the job has ended, or after N seconds (RFC 7240).",
+            examples=[["wait=10"]],
+        ),
+    ] = None,
+) -> JobView:
+    """Accept a motion.
+
+    The answer is 202 with the job and when it is expected, or 200 when it ended within
+    `Prefer: wait=N`.
+    """
+    accepted = await at.service.submit_motion(body.ask(), caller, _checked(idempotency_key))
+    job, eta = accepted.job, accepted.eta
+    wait = preferred_wait(prefer or [])
+    if wait is not None:
+        seconds = min(wait, at.wait_limit)
+        job = await at.service.wait(job.id, caller, seconds)
+        response.headers["Preference-Applied"] = f"wait={seconds:g}"
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    if job.ended:
+        response.status_code = 200
+    elif eta is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(eta.seconds)))
+    return job_view(at.service, job, at.base(request), eta)
+
+
+@router.post(
+    "/generate",
+    dependencies=[JsonOnly],
+    summary="Make a motion and wait for it",
+    responses=documented(
+        *_REFUSALS, "ENGINE_FAILED", "ENGINE_CRASHED", "MODEL_NOT_READY", "OOM_HOST",
+        "ENGINE_TIMEOUT", "WAIT_TIMEOUT", "CANCELLED",
+    ),
+)  # fmt: skip
+async def generate(
+    body: GenerateRequest, request: Request, response: Response, caller: Ask, at: At
+) -> GenerateResponse:
+    """Make a motion with the default model and format, and answer with a link to the file."""
+    ask = MotionAsk(prompt=body.prompt, duration=body.duration, seed=body.seed)
+    accepted = await at.service.submit_motion(ask, caller)
+    response.headers["Location"] = f"/v1/jobs/{accepted.job.id}"
+    job = await _finished(at, accepted.job, caller)
+    link = at.service.links(job)[-1]
+    return GenerateResponse(
+        status="success",
+        motion_url=absolute(at.base(request), link.url),
+        job_id=job.id,
+        seed=int(str(job.request["seed"])),
+        model=job.model,
+    )
+
+
+async def _finished(at: Gateway, job: Job, caller: Caller) -> Job:
+    ended = await at.service.wait(job.id, caller, at.wait_limit)
+    if ended.state is State.SUCCEEDED:
+        return ended
+    if not ended.ended:
+        detail = f"The job is not done after {at.wait_limit:g} s; it goes on as {job.id}."
+        raise Rejected("WAIT_TIMEOUT", detail, retry_after=5.0)
+    failure = ended.failure
+    if failure is None:
+        raise Rejected("INTERNAL", f"The job {job.id} ended as {ended.state.value}.")
+    raise Rejected(failure.code, f"{failure.detail} (job {job.id})")
+
+
+def _checked(key: str | None) -> str | None:
+    if key is None or re.fullmatch(r"[\x21-\x7e]{1,128}", key):
+        return key
+    problem = "is not a usable key"
+    raise Rejected(
+        "INVALID_REQUEST",
+        f"The Idempotency-Key {problem}.",
+        (FieldError("Idempotency-Key", problem, "1 to 128 visible ASCII characters"),),
+    )

@@ -1,0 +1,247 @@
+"""What goes over the wire, with descriptions and working examples for OpenAPI."""
+
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from kinesphere.core.jobs import DEFAULT_PRIORITY
+from kinesphere.core.requests import DEFAULT_DURATION, LARGEST_SEED, MotionAsk
+
+Prompt = Annotated[
+    str,
+    StringConstraints(max_length=100_000),
+    Field(
+        description="What the figure does, in the model's languages. At most 30 words or "
+        "60 CJK characters unless the model says otherwise.",
+        examples=["a tired man walks in a circle, then waves twice", "一个舞者旋转跳跃后单膝跪地"],
+    ),
+]
+Duration = Annotated[
+    float, Field(description="Length of the clip in seconds, within the model's limits.")
+]
+Seed = Annotated[
+    int | None,
+    Field(
+        description=f"0 to {LARGEST_SEED}. The same request with the same seed gives the same "
+        "file. Left out: one is drawn and told in the job."
+    ),
+]
+
+
+class MotionRequest(BaseModel):
+    """A motion to be made."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"prompt": "a tired man walks in a circle, then waves twice", "duration": 6},
+                {"prompt": "挥手", "duration": 2, "seed": 1, "format": "bvh"},
+            ]
+        },
+    )
+
+    prompt: Prompt
+    duration: Duration = DEFAULT_DURATION
+    seed: Seed = None
+    format: str | None = Field(
+        None, description="File format, one of the model's `formats`. Left out: its first."
+    )
+    model: str | None = Field(
+        None, description="Name of a model for motions. Left out: the best that fits."
+    )
+    priority: int = Field(DEFAULT_PRIORITY, description="0 to 9; 9 is served first.")
+    deadline: AwareDatetime | None = Field(
+        None, description="RFC 3339 time after which a job that still waits expires."
+    )
+
+    def ask(self) -> MotionAsk:
+        """The request in the platform's words."""
+        return MotionAsk(
+            prompt=self.prompt,
+            duration=self.duration,
+            seed=self.seed,
+            format=self.format,
+            model=self.model,
+            priority=self.priority,
+            deadline=self.deadline.timestamp() if self.deadline else None,
+        )
+
+
+class GenerateRequest(BaseModel):
+    """The short, synchronous form."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"prompt": "挥手", "duration": 2, "seed": 1}]},
+    )
+
+    prompt: Prompt
+    duration: Duration = DEFAULT_DURATION
+    seed: Seed = None
+
+
+class GenerateResponse(BaseModel):
+    """A finished motion."""
+
+    status: str = Field(description="`success`.", examples=["success"])
+    motion_url: str = Field(description="Signed link to the file, good for a limited time.")
+    job_id: str = Field(description="The job that made it.")
+    seed: int = Field(description="The seed that was used.")
+    model: str = Field(description="The model that made it.")
+
+
+class ModelRef(BaseModel):
+    """Which model, in which version."""
+
+    name: str
+    version: str
+    simulated: bool = Field(False, description="Whether it only stands in for a device.")
+
+
+class StageView(BaseModel):
+    """Which of its stages a job is in."""
+
+    index: int = Field(description="From 0.")
+    count: int
+    pool: str = Field(description="The pool that runs it.")
+
+
+class ArtifactView(BaseModel):
+    """A file that a job has made."""
+
+    name: str = Field(examples=["motion.bvh"])
+    media_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str
+    stage: int
+    url: str = Field(description="Signed link; ask the job again for a fresh one.")
+    expires_at: datetime = Field(description="When the link stops working.")
+
+
+class EtaView(BaseModel):
+    """When a job is expected to be done, and what that rests on."""
+
+    at: datetime
+    seconds: float = Field(description="From now.")
+    ahead: int = Field(description="Jobs waiting or running before it.")
+    replicas: int = Field(description="Replicas ready to serve its pool.")
+    batch_seconds: float = Field(description="Expected time of the batch that it will be in.")
+
+
+class ErrorView(BaseModel):
+    """Why a job, or its last attempt, failed."""
+
+    error_code: str
+    detail: str
+    fault: str
+    retry: bool
+
+
+class JobView(BaseModel):
+    """A job as its owner sees it."""
+
+    id: str = Field(description="ULID.", examples=["01KAZ6T3V9S2Q4W8E0R5Y7U1I3"])
+    task: str
+    state: str = Field(
+        description="`queued`, `running`, `succeeded`, `failed`, `cancelled` or `expired`."
+    )
+    stage: StageView
+    progress: float = Field(description="0 to 1 over all stages.")
+    phase: str = Field(description="What the engine is doing, in a word; may be empty.")
+    model: ModelRef
+    request: dict[str, Any] = Field(description="The request as accepted, the seed filled in.")
+    priority: int
+    attempts: int = Field(description="Attempts of the present stage so far.")
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    deadline: datetime | None = None
+    eta: EtaView | None = Field(None, description="While it has not ended.")
+    artifacts: list[ArtifactView]
+    notes: dict[str, Any] = Field(
+        description="What the engine says of the result, such as `understood` and `ignored` words."
+    )
+    error: ErrorView | None = None
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobView]
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` for the next page; null at the end."
+    )
+
+
+class ModelView(BaseModel):
+    """A model and its limits."""
+
+    name: str
+    version: str
+    task: str
+    title: str
+    formats: list[str] = Field(description="The default first.")
+    languages: list[str]
+    max_words: int
+    max_cjk: int
+    min_duration: float | None = Field(description="Seconds.")
+    max_duration: float | None = Field(description="Seconds.")
+    pools: list[str] = Field(description="One a stage, in order.")
+    default: bool = Field(description="Whether it answers when no model is named.")
+    embedded: bool
+    simulated: bool
+    licence: str
+
+
+class ModelList(BaseModel):
+    """The models that this server serves."""
+
+    items: list[ModelView]
+
+
+class PoolView(BaseModel):
+    """A pool: its replicas and what waits for them."""
+
+    name: str
+    model: ModelRef
+    replicas: dict[str, int] = Field(description="How many are in each state.")
+    waiting: int = Field(description="Jobs queued, those backing off included.")
+    running: int
+    oldest_wait: float | None = Field(description="Seconds that the first in line has waited.")
+    batch_limit: int
+    batch_seconds: float = Field(description="Time of a full batch.")
+    measured: bool = Field(description="Whether that was measured, or is a first guess.")
+    detail: str = Field(description="Why no replica is ready, if so.")
+
+
+class PoolList(BaseModel):
+    """The pools that this server serves."""
+
+    items: list[PoolView]
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str = Field(examples=["ok"])
+    version: str
+
+
+class Readiness(BaseModel):
+    """Whether work can be taken, and if not, why."""
+
+    status: str = Field(description="`ready` or `unready`.")
+    pools: dict[str, str] = Field(description="What is not ready, with the reason.")
+
+
+def instant(seconds: float) -> datetime:
+    """Seconds since the epoch as an aware time, to the microsecond."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """The same, where there may be none."""
+    return None if seconds is None or not math.isfinite(seconds) else instant(seconds)

@@ -1,0 +1,143 @@
+"""Jobs, models and pools as the API shows them."""
+
+from typing import TYPE_CHECKING, Any
+
+from kinesphere.core.admission import Estimate
+from kinesphere.core.catalog import Catalog, Model
+from kinesphere.core.failures import Failure, kind
+from kinesphere.core.jobs import Job
+from kinesphere.http.schemas import (
+    ArtifactView,
+    ErrorView,
+    EtaView,
+    JobView,
+    ModelRef,
+    ModelView,
+    PoolView,
+    StageView,
+    instant,
+    moment,
+)
+from kinesphere.ports import Progress, Record
+
+if TYPE_CHECKING:
+    from kinesphere.service import Pool, Service
+
+
+def absolute(base: str, url: str) -> str:
+    """A link as others can use it: a path gets this server's address in front."""
+    return base.rstrip("/") + url if url.startswith("/") else url
+
+
+def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = None) -> JobView:
+    """A job with fresh links and its live progress."""
+    fraction, phase = service.progress(job)
+    model = service.catalog.find("motion", job.model)
+    return JobView(
+        id=job.id,
+        task=job.task,
+        state=job.state.value,
+        stage=StageView(index=job.stage, count=len(job.pools), pool=job.pool),
+        progress=round(fraction, 4),
+        phase=phase,
+        model=ModelRef(
+            name=job.model,
+            version=job.model_version,
+            simulated=model is not None and model.simulated,
+        ),
+        request=dict(job.request),
+        priority=job.priority,
+        attempts=job.attempts,
+        created_at=instant(job.created_at),
+        started_at=moment(job.started_at),
+        finished_at=moment(job.finished_at),
+        deadline=moment(job.deadline),
+        eta=_eta_view(eta, service.now()) if eta and not job.ended else None,
+        artifacts=[
+            ArtifactView(
+                name=link.artifact.name,
+                media_type=link.artifact.media_type,
+                size=link.artifact.size,
+                sha256=link.artifact.digest,
+                stage=link.artifact.stage,
+                url=absolute(base, link.url),
+                expires_at=instant(link.expires),
+            )
+            for link in service.links(job)
+        ],
+        notes=dict(job.notes),
+        error=error_view(job.failure) if job.failure else None,
+    )
+
+
+def error_view(failure: Failure) -> ErrorView:
+    """A failure with whose fault it is."""
+    known = kind(failure.code)
+    return ErrorView(
+        error_code=failure.code, detail=failure.detail, fault=known.fault.value, retry=known.retry
+    )
+
+
+def _eta_view(eta: Estimate, now: float) -> EtaView:
+    return EtaView(
+        at=instant(now + eta.seconds),
+        seconds=round(eta.seconds, 3),
+        ahead=eta.ahead,
+        replicas=eta.replicas,
+        batch_seconds=round(eta.batch_seconds, 4),
+    )
+
+
+def model_view(catalog: Catalog, model: Model) -> ModelView:
+    """A model with its limits."""
+    shortest, longest = model.durations or (None, None)
+    return ModelView(
+        name=model.name,
+        version=model.version,
+        task=model.task,
+        title=model.title,
+        formats=list(model.formats),
+        languages=list(model.languages),
+        max_words=model.max_words,
+        max_cjk=model.max_cjk,
+        min_duration=shortest,
+        max_duration=longest,
+        pools=list(model.pools),
+        default=catalog.default(model.task) == model,
+        embedded=model.embedded,
+        simulated=model.simulated,
+        licence=model.licence,
+    )
+
+
+def pool_view(pool: "Pool", now: float) -> PoolView:
+    """A pool with its replicas and backlog."""
+    service, oldest = pool.status.service, pool.backlog.oldest
+    return PoolView(
+        name=pool.name,
+        model=ModelRef(
+            name=pool.model.name, version=pool.model.version, simulated=pool.model.simulated
+        ),
+        replicas=dict(pool.status.replicas),
+        waiting=pool.backlog.waiting,
+        running=pool.backlog.running,
+        oldest_wait=None if oldest is None else max(0.0, round(now - oldest, 3)),
+        batch_limit=service.batch_limit,
+        batch_seconds=round(service.batch_seconds(service.batch_limit), 4),
+        measured=pool.status.measured,
+        detail=pool.status.detail,
+    )
+
+
+def news(item: Record | Progress) -> tuple[str, str | None, dict[str, Any]]:
+    """(event name, id, data) of a server-sent event. Progress has no id: it is not stored."""
+    if isinstance(item, Progress):
+        data = {
+            "job_id": item.job_id,
+            "stage": item.stage,
+            "progress": round(item.fraction, 4),
+            "phase": item.phase,
+        }
+        return "progress", None, data
+    facts = {"job_id": item.job_id, "at": instant(item.at).isoformat(), **item.event.data}
+    return item.event.kind.value, str(item.seq), facts
