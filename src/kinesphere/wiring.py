@@ -225,7 +225,8 @@ def _replica(settings: Settings, catalog: Catalog, seams: Seams, pool: str, numb
         cancel_grace=settings.cancel_grace_seconds,
     )
     launch = Launch(threads=settings.threads_per_replica)
-    return Replica(seams, Post(pool, model.name, stage, worker), launch, terms)
+    formats = model.formats if model.task == "motion" else ()
+    return Replica(seams, Post(pool, model.name, stage, worker, formats), launch, terms)
 
 
 def _sqlite(path: Path) -> str:

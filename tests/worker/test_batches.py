@@ -114,7 +114,7 @@ from kinesphere.worker.messages import Item, Load, Run
 
 async def main():
     child = await Child.start(Launch(), SystemClock(), print)
-    child.send(Load(engine="tests.worker.engines:Actor", options={}, device="cpu"))
+    child.send(Load(engine="tests.worker.engines:Actor", options={}, device="cpu", formats=[]))
     await child.receive()
     item = Item(claim="j/1", request={"act": sys.argv[1]}, inputs={}, format="")
     child.send(Run(items=[item]))

@@ -115,6 +115,9 @@ async def _finished(at: Gateway, job: Job, caller: Caller) -> Job:
     ended = await at.service.wait(job.id, caller, at.wait_limit)
     if ended.state is State.SUCCEEDED:
         return ended
+    if not ended.ended and at.service.draining:
+        detail = f"The server is stopping; the job goes on as {job.id} when it is back."
+        raise Rejected("SHUTTING_DOWN", detail, retry_after=5.0)
     if not ended.ended:
         detail = f"The job is not done after {at.wait_limit:g} s; it goes on as {job.id}."
         raise Rejected("WAIT_TIMEOUT", detail, retry_after=5.0)

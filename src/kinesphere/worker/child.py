@@ -220,6 +220,8 @@ def bring_up(order: Load) -> tuple[Engine, Ready]:
     engine.load(order.device)
     loaded = time.monotonic()
     engine.warm_up()
+    if order.formats:
+        import_module("kinesphere.worker.clips").warm_up(order.formats)
     warm = time.monotonic()
     ready = Ready(
         load_seconds=loaded - started, warm_seconds=warm - loaded, memory=resident_memory()

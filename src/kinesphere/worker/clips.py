@@ -3,9 +3,13 @@
 A module of its own because it brings in NumPy, which a child needs only once it has a clip.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import Json
-from kinesphere.formats.clip import Clip
+from kinesphere.formats.clip import STANDARD, Clip
 from kinesphere.formats.motion import MOTION_FORMATS, BadClip
 from kinesphere.ports import File, Made
 from kinesphere.quality import Measure, Report, judge
@@ -33,6 +37,15 @@ def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Fa
         return invalid(f"The motion cannot be written as {file_format!r}: {error}")
     file = File(f"motion{wanted.extension}", wanted.media_type, data)
     return Product((file,), {**notes, "quality": _summary(report)})
+
+
+def warm_up(formats: Sequence[str]) -> None:
+    """Judge and write a still clip, so that the first result is as fast as the hundredth."""
+    still = np.broadcast_to(np.eye(3), (8, len(STANDARD.names), 3, 3))
+    clip = Clip(np.tile(STANDARD.offsets[0], (8, 1)), still.copy())
+    judge(clip, idle_asked=True)
+    for name in formats:
+        MOTION_FORMATS[name].encode(clip)
 
 
 def _faults(report: Report) -> str:

@@ -113,9 +113,9 @@ class Conversation:
         """Whether nothing more can be expected of the child."""
         return self.cause is not None or self.over.done()
 
-    def load(self, engine: str, options: dict[str, str | int | float | bool], device: str) -> None:
+    def load(self, order: Load) -> None:
         """Have the child bring its engine up; `ready` or `lost` tells the rest."""
-        self._child.send(Load(engine=engine, options=options, device=device))
+        self._child.send(order)
 
     def run(self, work: list[tuple[Held, Item]]) -> None:
         """Hand a batch over. Raises Garbled, with nothing handed over, when it is too large."""

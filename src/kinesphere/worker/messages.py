@@ -21,11 +21,15 @@ class Garbled(Exception):
 
 
 class Load(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """To the child, first: which engine to bring up, and where."""
+    """To the child, first: which engine to bring up, and where.
+
+    `formats` are the motion formats in which its clips may be asked for; none for other engines.
+    """
 
     engine: str
     options: dict[str, str | int | float | bool]
     device: str
+    formats: list[str]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,14 @@ from kinesphere.core.admission import Service
 from kinesphere.core.catalog import Catalog
 from kinesphere.ports import Clock, PoolStatus
 from kinesphere.worker.fleet import Fleet
-from kinesphere.worker.status import Status
+from kinesphere.worker.status import ReplicaState, Status
 
 _LOOK: Final = 0.02
 """Seconds between two looks at replicas that warm up."""
+
+
+def _serving(replica: Status) -> bool:
+    return replica.state in (ReplicaState.READY, ReplicaState.BUSY)
 
 
 class LocalPools:
@@ -41,7 +45,7 @@ class LocalPools:
             replicas=Counter(replica.state.value for replica in replicas),
             service=Service(fixed, per_job, stage.batch_limit),
             measured=measured,
-            detail=next((r.last_error for r in replicas if r.last_error), ""),
+            detail=next((r.last_error for r in replicas if r.last_error and not _serving(r)), ""),
         )
 
     def memory(self) -> Mapping[str, int]:

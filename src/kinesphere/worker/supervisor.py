@@ -16,7 +16,7 @@ from kinesphere.core.failures import Failure
 from kinesphere.ports import ArtifactMissing, LedgerUnavailable
 from kinesphere.worker.conversation import Conversation, Limits
 from kinesphere.worker.holding import Held, Holding, Seams, cancelled
-from kinesphere.worker.messages import Garbled, Item
+from kinesphere.worker.messages import Garbled, Item, Load
 from kinesphere.worker.process import Child, Launch
 from kinesphere.worker.status import ReplicaState, Status
 
@@ -50,12 +50,21 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Which pool a replica serves, under which name."""
+    """Which pool a replica serves, under which name.
+
+    Attributes:
+        pool: The pool.
+        model: Name of the model that the pool belongs to.
+        stage: The stage of it that the pool runs.
+        worker: The replica's own name.
+        formats: Motion formats that its results may be asked for in; warmed with the engine.
+    """
 
     pool: str
     model: str
     stage: Stage
     worker: str
+    formats: tuple[str, ...] = ()
 
 
 class Replica:
@@ -168,7 +177,13 @@ class Replica:
     async def _bring_up(self, talk: Conversation) -> bool:
         """Have the engine loaded and warmed; whether it is."""
         stage = self._post.stage
-        talk.load(stage.engine, dict(stage.options), self._launch.device)
+        order = Load(
+            engine=stage.engine,
+            options=dict(stage.options),
+            device=self._launch.device,
+            formats=list(self._post.formats),
+        )
+        talk.load(order)
         by = self._seams.clock.monotonic() + stage.load_limit
         while not (talk.ready.done() or talk.lost or self._leaving.is_set()):
             left = by - self._seams.clock.monotonic()
