@@ -133,8 +133,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Platform]:
         news = JobNews(feed, ledger.get, [teller.tell, metrics.tell])
         keeper = Keeper(clock, ledger, hints)
         retention = Retention(ledger, artifacts, clock, settings.retention_days)
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        running = [tasks.create_task(_kept(loop, clock)) for loop in (news, keeper, retention)]
+        running = [asyncio.create_task(_kept(loop, clock)) for loop in (news, keeper, retention)]
         platform = Platform(settings, clock, catalog, service, fleet, artifacts, metrics)
         for pool in catalog.pools():
             fleet.scale(pool, settings.replicas_of(pool), grace=settings.drain_seconds)
@@ -144,6 +143,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Platform]:
             await platform.drain(0.0)
             for task in running:
                 task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
 
 async def serve(settings: Settings, listening: Callable[[str], None]) -> None:

@@ -96,7 +96,7 @@ def configure(level: Level, form: Format, stream: TextIO | None = None) -> None:
     logging.root.handlers = [handler]
     logging.root.setLevel(max(own, logging.INFO))
     logging.getLogger("kinesphere").setLevel(own)
-    for name in ("httpx", "httpcore", "alembic", "sqlalchemy"):
+    for name in ("httpx", "httpcore", "alembic", "sqlalchemy", "uvicorn"):
         logging.getLogger(name).setLevel(max(own, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)

@@ -13,8 +13,8 @@ from kinesphere.ports import ArtifactMissing
 router = APIRouter(tags=["artifacts"])
 
 _MEDIA_TYPES = {
-    "bvh": "text/x-bvh",
-    "npz": "application/zip",
+    "bvh": "application/x-bvh",
+    "npz": "application/x-npz",
     "glb": "model/gltf-binary",
     "fbx": "application/octet-stream",
 }

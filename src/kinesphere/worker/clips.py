@@ -36,7 +36,8 @@ def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Fa
     except BadClip as error:
         return invalid(f"The motion cannot be written as {file_format!r}: {error}")
     file = File(f"motion{wanted.extension}", wanted.media_type, data)
-    return Product((file,), {**notes, "quality": _summary(report)})
+    facts: dict[str, Json] = {"frames": asset.frames, "fps": asset.fps}
+    return Product((file,), {**notes, **facts, "quality": _summary(report)})
 
 
 def warm_up(formats: Sequence[str]) -> None:

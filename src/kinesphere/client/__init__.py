@@ -1,0 +1,64 @@
+"""The Python client, synchronous and asynchronous.
+
+Both drive the same flows of `kinesphere.client.flows`: generators that yield what is to be done
+(send this, sleep so long) and decide by what they are given back. A driver does, and decides
+nothing.
+"""
+
+from kinesphere.client.asynchronous import AsyncClient
+from kinesphere.client.errors import (
+    ApiError,
+    ConnectionFailed,
+    DigestMismatch,
+    JobFailed,
+    KinesphereError,
+    NotFound,
+    Rejected,
+    TimedOut,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from kinesphere.client.synchronous import Client
+from kinesphere.client.values import (
+    Artifact,
+    Eta,
+    Event,
+    FieldProblem,
+    Job,
+    JobError,
+    Model,
+    ModelRef,
+    MotionOptions,
+    Pool,
+    Progress,
+    Readiness,
+    Stage,
+)
+
+__all__ = [
+    "ApiError",
+    "Artifact",
+    "AsyncClient",
+    "Client",
+    "ConnectionFailed",
+    "DigestMismatch",
+    "Eta",
+    "Event",
+    "FieldProblem",
+    "Job",
+    "JobError",
+    "JobFailed",
+    "KinesphereError",
+    "Model",
+    "ModelRef",
+    "MotionOptions",
+    "NotFound",
+    "Pool",
+    "Progress",
+    "Readiness",
+    "Rejected",
+    "Stage",
+    "TimedOut",
+    "Unavailable",
+    "UnexpectedAnswer",
+]

@@ -1,0 +1,280 @@
+"""The asynchronous client."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from kinesphere.client import wire
+from kinesphere.client.downloads import OnBytes, download, generate
+from kinesphere.client.effects import (
+    Answer,
+    Course,
+    Effect,
+    Emit,
+    Flow,
+    Next,
+    Open,
+    Send,
+    Sleep,
+    Work,
+)
+from kinesphere.client.errors import TimedOut
+from kinesphere.client.flows import Flows, OnProgress
+from kinesphere.client.values import (
+    Artifact,
+    Event,
+    Job,
+    Model,
+    MotionOptions,
+    Pool,
+    Readiness,
+)
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Talks to a Kinesphere server from asyncio; use it with `async with`, or close it.
+
+    Args:
+        url: Address of the server; $KINESPHERE_URL, or http://127.0.0.1:8000, when None.
+        api_key: Sent as a bearer token, to this server alone.
+        timeout: Seconds to connect, and seconds without a byte, after which a request is given up.
+        retries: How often a request that is safe to repeat is tried again.
+        transport: In place of the network, as for tests.
+
+    Every method raises `ConnectionFailed`, `TimedOut`, `UnexpectedAnswer` or an `ApiError`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 3,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._flows = Flows(url, api_key, timeout, retries)
+        self._http = httpx.AsyncClient(transport=transport, **self._flows.http_options())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._http.aclose()
+
+    async def submit(self, prompt: str, **options: Unpack[MotionOptions]) -> Job:
+        """Ask for a motion, and return its job, stored by the server.
+
+        Raises:
+            Rejected: The request is not right; `errors` says which fields.
+            ValueError: The deadline has no time zone.
+        """
+        return await self._run(self._flows.submit(prompt, **options))
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        to: Path | str,
+        timeout: float = 300.0,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[MotionOptions],
+    ) -> Awaitable[Path]:
+        """Ask for a motion, wait for it and download it: `submit`, `wait` and `download`.
+
+        The format is taken from the suffix of `to` when it is left out.
+        """
+        flow = generate(
+            self._flows,
+            prompt,
+            to=Path(to),
+            timeout=timeout,
+            on_progress=on_progress,
+            options=options,
+        )
+        return self._run(flow)
+
+    async def job(self, job_id: str) -> Job:
+        """A job as it stands. Raises NotFound."""
+        return await self._run(self._flows.job(job_id))
+
+    def jobs(
+        self,
+        *,
+        state: Iterable[str] | str | None = None,
+        task: str | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Job]:
+        """Your jobs, newest first; pages are fetched as they are needed."""
+        return self._drive(Course(self._flows.jobs(state, task, model, limit)))
+
+    async def cancel(self, job: Job | str) -> Job:
+        """End a job. Raises Rejected with JOB_FINISHED when it ended otherwise before."""
+        return await self._run(self._flows.cancel(job if isinstance(job, str) else job.id))
+
+    def wait(
+        self, job: Job | str, timeout: float = 300.0, on_progress: OnProgress | None = None
+    ) -> Awaitable[Job]:
+        """The job when it has succeeded.
+
+        Raises:
+            JobFailed: It ended otherwise.
+            TimedOut: It has not ended after `timeout` seconds. It goes on.
+        """
+        return self._run(self._flows.wait(job, timeout, on_progress))
+
+    def events(self, job: Job | str, after: str | int | None = None) -> AsyncIterator[Event]:
+        """What happened to a job after the event `after`, then news, until it has ended."""
+        job_id = job if isinstance(job, str) else job.id
+        return self._drive(Course(self._flows.events(job_id, after)))
+
+    @overload
+    async def download(
+        self, what: Job | Artifact | str, to: None = None, *, format: str | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> bytes: ...  # fmt: skip
+    @overload
+    async def download(
+        self, what: Job | Artifact | str, to: Path | str, *, format: str | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> Path: ...  # fmt: skip
+    async def download(
+        self,
+        what: Job | Artifact | str,
+        to: Path | str | None = None,
+        *,
+        format: str | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> bytes | Path:
+        """A file, checked against its SHA-256.
+
+        Args:
+            what: An artifact, or a job or its id for its last file.
+            to: Where to put it: a path, whose folders are made and whose file is replaced, or a
+                folder that exists. None gives the bytes.
+            format: Of a job, the last file of this format.
+            on_progress: Told bytes so far, and in all.
+
+        Raises:
+            DigestMismatch: It is not the file that was made. Nothing was written.
+            JobFailed: The job has no file, because it failed.
+            KinesphereError: The job has no such file yet.
+        """
+        path = None if to is None else Path(to)
+        return await self._run(download(self._flows, what, path, format, on_progress))
+
+    async def models(self) -> tuple[Model, ...]:
+        """The models that the server serves."""
+        return await self._run(self._flows.models())
+
+    async def pools(self) -> tuple[Pool, ...]:
+        """Its pools, with what waits for them."""
+        return await self._run(self._flows.pools())
+
+    async def ready(self) -> Readiness:
+        """Whether it can take work, and if not, why."""
+        return await self._run(self._flows.ready())
+
+    def warm_up(self, timeout: float = 60.0) -> Awaitable[Readiness]:
+        """Wait until its models are loaded, for at most so many seconds."""
+        return self._run(self._flows.warm_up(timeout))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        course = Course(flow)
+        async for _ in self._drive(course):
+            pass
+        return course.result
+
+    async def _drive(self, course: Course[Any]) -> AsyncIterator[Any]:
+        """Do what a flow asks for; yields what it emits."""
+        doer = _Doer(self._http, self._flows)
+        try:
+            while course.effect is not None:
+                if isinstance(course.effect, Emit):
+                    yield course.effect.value
+                    course.give(None)
+                    continue
+                try:
+                    result = await doer.do(course.effect)
+                except Exception as error:
+                    course.fail(error)
+                else:
+                    course.give(result)
+        finally:
+            await doer.close()
+            course.close()
+
+
+class _Doer:
+    """Does what one flow asks for; holds its open stream."""
+
+    def __init__(self, http: httpx.AsyncClient, flows: Flows) -> None:
+        self._http = http
+        self._flows = flows
+        self._stream = contextlib.AsyncExitStack()
+        self._items: AsyncIterator[bytes | ServerSentEvent] | None = None
+        self._until: float | None = None
+
+    async def do(self, effect: Effect) -> Any:
+        """The effect's result; raises what a flow expects."""
+        match effect:
+            case Send(request):
+                with wire.translated():
+                    response = await self._http.send(self._flows.message(self._http, request))
+                return Answer(response.status_code, response.headers, response.content)
+            case Open():
+                with wire.translated():
+                    return await self._open(effect)
+            case Next():
+                with wire.translated():
+                    return await self._next()
+            case Sleep(seconds):
+                await asyncio.sleep(seconds)
+            case Work(function):
+                return await asyncio.to_thread(function)
+        return None
+
+    async def _open(self, effect: Open) -> Answer:
+        await self.close()
+        message = self._flows.message(self._http, effect.request)
+        response = await self._http.send(message, stream=True)
+        self._stream.push_async_callback(response.aclose)
+        if response.status_code >= 300:
+            return Answer(response.status_code, response.headers, await response.aread())
+        if effect.lifetime is not None:
+            self._until = asyncio.get_running_loop().time() + effect.lifetime
+        items = EventSource(response).aiter_sse() if effect.events else response.aiter_bytes()
+        self._items = items
+        return Answer(response.status_code, response.headers)
+
+    async def _next(self) -> bytes | tuple[str, str, str] | None:
+        if self._items is None:
+            return None
+        try:
+            async with asyncio.timeout_at(self._until):
+                return wire.item_of(await anext(self._items, None))
+        except TimeoutError:
+            raise TimedOut("the stream's time is over") from None
+
+    async def close(self) -> None:
+        """Close the open stream."""
+        self._items = self._until = None
+        await self._stream.aclose()

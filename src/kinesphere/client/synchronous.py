@@ -1,0 +1,290 @@
+"""The synchronous client."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from kinesphere.client import wire
+from kinesphere.client.downloads import OnBytes, download, generate
+from kinesphere.client.effects import (
+    Answer,
+    Course,
+    Effect,
+    Emit,
+    Flow,
+    Next,
+    Open,
+    Send,
+    Sleep,
+    Work,
+)
+from kinesphere.client.flows import Flows, OnProgress
+from kinesphere.client.values import (
+    Artifact,
+    Event,
+    Job,
+    Model,
+    MotionOptions,
+    Pool,
+    Readiness,
+)
+
+T = TypeVar("T")
+
+
+class Client:
+    """Talks to a Kinesphere server. May be shared by threads; use it with `with`, or close it.
+
+    Args:
+        url: Address of the server; $KINESPHERE_URL, or http://127.0.0.1:8000, when None.
+        api_key: Sent as a bearer token, to this server alone.
+        timeout: Seconds to connect, and seconds without a byte, after which a request is given up.
+        retries: How often a request that is safe to repeat is tried again.
+        transport: In place of the network, as for tests.
+
+    Every method raises `ConnectionFailed`, `TimedOut`, `UnexpectedAnswer` or an `ApiError`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 3,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._flows = Flows(url, api_key, timeout, retries)
+        self._http = httpx.Client(transport=transport, **self._flows.http_options())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def submit(self, prompt: str, **options: Unpack[MotionOptions]) -> Job:
+        """Ask for a motion, and return its job, stored by the server.
+
+        Raises:
+            Rejected: The request is not right; `errors` says which fields.
+            ValueError: The deadline has no time zone.
+        """
+        return self._run(self._flows.submit(prompt, **options))
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        to: Path | str,
+        timeout: float = 300.0,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[MotionOptions],
+    ) -> Path:
+        """Ask for a motion, wait for it and download it: `submit`, `wait` and `download`.
+
+        The format is taken from the suffix of `to` when it is left out.
+        """
+        flow = generate(
+            self._flows,
+            prompt,
+            to=Path(to),
+            timeout=timeout,
+            on_progress=on_progress,
+            options=options,
+        )
+        return self._run(flow)
+
+    def job(self, job_id: str) -> Job:
+        """A job as it stands. Raises NotFound."""
+        return self._run(self._flows.job(job_id))
+
+    def jobs(
+        self,
+        *,
+        state: Iterable[str] | str | None = None,
+        task: str | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Job]:
+        """Your jobs, newest first; pages are fetched as they are needed."""
+        return self._drive(Course(self._flows.jobs(state, task, model, limit)))
+
+    def cancel(self, job: Job | str) -> Job:
+        """End a job. Raises Rejected with JOB_FINISHED when it ended otherwise before."""
+        return self._run(self._flows.cancel(job if isinstance(job, str) else job.id))
+
+    def wait(
+        self, job: Job | str, timeout: float = 300.0, on_progress: OnProgress | None = None
+    ) -> Job:
+        """The job when it has succeeded.
+
+        Raises:
+            JobFailed: It ended otherwise.
+            TimedOut: It has not ended after `timeout` seconds. It goes on.
+        """
+        return self._run(self._flows.wait(job, timeout, on_progress))
+
+    def events(self, job: Job | str, after: str | int | None = None) -> Iterator[Event]:
+        """What happened to a job after the event `after`, then news, until it has ended."""
+        job_id = job if isinstance(job, str) else job.id
+        return self._drive(Course(self._flows.events(job_id, after)))
+
+    @overload
+    def download(
+        self, what: Job | Artifact | str, to: None = None, *, format: str | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> bytes: ...  # fmt: skip
+    @overload
+    def download(
+        self, what: Job | Artifact | str, to: Path | str, *, format: str | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> Path: ...  # fmt: skip
+    def download(
+        self,
+        what: Job | Artifact | str,
+        to: Path | str | None = None,
+        *,
+        format: str | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> bytes | Path:
+        """A file, checked against its SHA-256.
+
+        Args:
+            what: An artifact, or a job or its id for its last file.
+            to: Where to put it: a path, whose folders are made and whose file is replaced, or a
+                folder that exists. None gives the bytes.
+            format: Of a job, the last file of this format.
+            on_progress: Told bytes so far, and in all.
+
+        Raises:
+            DigestMismatch: It is not the file that was made. Nothing was written.
+            JobFailed: The job has no file, because it failed.
+            KinesphereError: The job has no such file yet.
+        """
+        path = None if to is None else Path(to)
+        return self._run(download(self._flows, what, path, format, on_progress))
+
+    def models(self) -> tuple[Model, ...]:
+        """The models that the server serves."""
+        return self._run(self._flows.models())
+
+    def pools(self) -> tuple[Pool, ...]:
+        """Its pools, with what waits for them."""
+        return self._run(self._flows.pools())
+
+    def ready(self) -> Readiness:
+        """Whether it can take work, and if not, why."""
+        return self._run(self._flows.ready())
+
+    def warm_up(self, timeout: float = 60.0) -> Readiness:
+        """Wait until its models are loaded, for at most so many seconds."""
+        return self._run(self._flows.warm_up(timeout))
+
+    def _run(self, flow: Flow[T]) -> T:
+        course = Course(flow)
+        for _ in self._drive(course):
+            pass
+        return course.result
+
+    def _drive(self, course: Course[Any]) -> Iterator[Any]:
+        """Do what a flow asks for; yields what it emits."""
+        doer = _Doer(self._http, self._flows)
+        try:
+            while course.effect is not None:
+                if isinstance(course.effect, Emit):
+                    yield course.effect.value
+                    course.give(None)
+                    continue
+                try:
+                    result = doer.do(course.effect)
+                except Exception as error:
+                    course.fail(error)
+                else:
+                    course.give(result)
+        finally:
+            doer.close()
+            course.close()
+
+
+class _Doer:
+    """Does what one flow asks for; holds its open stream."""
+
+    def __init__(self, http: httpx.Client, flows: Flows) -> None:
+        self._http = http
+        self._flows = flows
+        self._stream = contextlib.ExitStack()
+        self._items: Iterator[bytes | ServerSentEvent] = iter(())
+
+    def do(self, effect: Effect) -> Any:
+        """The effect's result; raises what a flow expects."""
+        match effect:
+            case Send(request):
+                with wire.translated():
+                    response = self._http.send(self._flows.message(self._http, request))
+                return Answer(response.status_code, response.headers, response.content)
+            case Open():
+                with wire.translated():
+                    return self._open(effect)
+            case Next():
+                with wire.translated():
+                    return wire.item_of(next(self._items, None))
+            case Sleep(seconds):
+                time.sleep(seconds)
+            case Work(function):
+                return function()
+        return None
+
+    def _open(self, effect: Open) -> Answer:
+        self.close()
+        message = self._flows.message(self._http, effect.request)
+        response = self._http.send(message, stream=True)
+        self._stream.callback(response.close)
+        if response.status_code >= 300:
+            return Answer(response.status_code, response.headers, response.read())
+        if effect.lifetime is not None:
+            self._cut_after(effect.lifetime, response)
+        self._items = EventSource(response).iter_sse() if effect.events else response.iter_bytes()
+        return Answer(response.status_code, response.headers)
+
+    def _cut_after(self, seconds: float, response: httpx.Response) -> None:
+        """Cut a stream at its time.
+
+        A read time-out cannot: it starts anew with every byte, and the server sends some for as
+        long as the job takes.
+        """
+        network = response.extensions.get("network_stream")
+        connection = network.get_extra_info("socket") if network is not None else None
+        if isinstance(connection, socket.socket):
+            timer = threading.Timer(seconds, _shut, [connection])
+            timer.daemon = True
+            timer.start()
+            self._stream.callback(timer.cancel)
+
+    def close(self) -> None:
+        """Close the open stream."""
+        self._items = iter(())
+        self._stream.close()
+
+
+def _shut(connection: socket.socket) -> None:
+    # Not the method of a TLS socket, which takes the session away from under the reader.
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

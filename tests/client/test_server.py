@@ -1,0 +1,106 @@
+"""Both clients against a real server."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kinesphere.client import JobFailed, NotFound, Rejected
+from kinesphere.formats.bvh import decode
+from tests.client.conftest import Connect
+from tests.servers import ServerProcess
+
+
+def test_a_motion_from_request_to_file(
+    connect: Connect, server: ServerProcess, tmp_path: Path
+) -> None:
+    client = connect(server.url)
+    states: list[str] = []
+    job = client.submit("a man walks, then waves", duration=3, seed=7, format="bvh", priority=8)
+    done = client.wait(job, on_progress=lambda p: states.append(p.state))
+    assert done.request["seed"] == 7
+    assert states[-1] == "succeeded"
+    path = client.download(done, tmp_path, format="bvh")
+    assert path == tmp_path / "motion.bvh"
+    assert abs(decode(path.read_bytes()).duration - 3.0) < 0.1
+    assert client.download(done.artifacts[0]) == path.read_bytes()
+    again = client.submit("a man walks, then waves", duration=3, seed=7, format="bvh", wait=60)
+    assert again.id != job.id
+    assert again.ended
+    assert client.download(again.id) == path.read_bytes()
+
+
+def test_events_are_all_there_and_can_be_resumed(connect: Connect, server: ServerProcess) -> None:
+    client = connect(server.url)
+    job = client.submit("jump", duration=1, wait=60)
+    seen = list(client.events(job))
+    assert [event.name for event in seen] == ["submitted", "claimed", "succeeded"]
+    assert list(client.events(job, after=seen[0].id)) == seen[1:]
+    assert list(client.events(job.id, after=seen[-1].id)) == []
+
+
+def test_one_key_makes_one_job(connect: Connect, server: ServerProcess) -> None:
+    client = connect(server.url)
+    key = f"key-{type(client).__name__}"
+    first = client.submit("wave", seed=1, idempotency_key=key)
+    assert client.submit("wave", seed=1, idempotency_key=key).id == first.id
+    with pytest.raises(Rejected) as caught:
+        client.submit("wave", seed=2, idempotency_key=key)
+    assert caught.value.error_code == "IDEMPOTENCY_CONFLICT"
+
+
+def test_a_cancelled_job_fails_who_waits_for_it(connect: Connect, server: ServerProcess) -> None:
+    client = connect(server.url)
+    jobs = [
+        client.submit("a man walks in a circle", duration=30, deadline=timedelta(hours=1))
+        for _ in range(20)
+    ]
+    last = client.cancel(jobs[-1])
+    assert last.state == "cancelled"
+    assert client.cancel(last.id).state == "cancelled"
+    with pytest.raises(JobFailed) as caught:
+        client.wait(jobs[-1])
+    assert caught.value.error_code == "CANCELLED"
+    listed = list(client.jobs(state="cancelled", limit=1))
+    assert [job.id for job in listed] == [last.id]
+    for job in jobs[:-1]:
+        if not client.job(job.id).ended:
+            try:
+                client.cancel(job)
+            except Rejected as error:
+                assert error.error_code == "JOB_FINISHED"
+
+
+def test_what_a_server_says_of_itself(connect: Connect, server: ServerProcess) -> None:
+    client = connect(server.url)
+    assert client.ready().ready
+    assert client.warm_up(5).ready
+    (model,) = [model for model in client.models() if model.name == "choreo"]
+    assert model.default
+    assert model.formats[0] == "bvh"
+    assert model.max_duration == 30
+    (pool,) = [pool for pool in client.pools() if pool.name == "choreo"]
+    assert sum(pool.replicas.values()) == 1
+
+
+def test_refusals(connect: Connect, server: ServerProcess) -> None:
+    client = connect(server.url)
+    with pytest.raises(NotFound):
+        client.job("01KAZ6T3V9S2Q4W8E0R5Y7T1J3")
+    with pytest.raises(Rejected, match="PROMPT_NOT_UNDERSTOOD"):
+        client.submit("zxcvb")
+    with pytest.raises(TypeError):
+        client.submit("wave", lenght=3)  # type: ignore[call-arg]
+
+
+def test_one_call_does_it_all(connect: Connect, server: ServerProcess, tmp_path: Path) -> None:
+    to = connect(server.url).generate("挥手", duration=1, to=tmp_path / "a" / "wave.npz")
+    assert to.read_bytes()[:2] == b"PK"
+    assert to == tmp_path / "a" / "wave.npz"
+
+
+def test_importing_the_package_does_not_import_an_http_client() -> None:
+    code = "import sys, kinesphere; sys.exit('httpx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
