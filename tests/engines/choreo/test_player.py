@@ -80,13 +80,14 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert first.translation.tobytes() == second.translation.tobytes()
 
 
-@pytest.mark.parametrize("verb", ["walk", "wave", "dance", "punch", "kneel"])
+@pytest.mark.parametrize("verb", ["walk", "wave", "dance", "punch", "kneel", "sit", "bow"])
 def test_other_seeds_differ_visibly(verb: str) -> None:
-    clips = [joints(performed(verb, 5.0, seed=seed)) for seed in range(5)]
+    clips = [joints(performed(verb, 5.0, seed=seed)) for seed in range(6)]
 
-    for index, clip in enumerate(clips[1:]):
-        apart = np.linalg.norm(clip - clips[index], axis=2).max()
-        assert apart > 0.1
+    apart = [np.linalg.norm(a - b, axis=2).max() for i, a in enumerate(clips) for b in clips[:i]]
+
+    assert min(apart) > 0.03
+    assert np.max(apart) > 0.12
 
 
 def test_seeds_dance_other_phrases() -> None:
@@ -168,7 +169,7 @@ def test_both_knees_go_down_when_asked() -> None:
 def test_jumps_are_counted(count: int) -> None:
     clip = performed("jump", 2.0 + 1.5 * count, count=float(count))
 
-    assert peaks(clip.translation[:, 1], 0.12) == count
+    assert int((np.diff((clip.translation[:, 1] > 1.05) * 1) > 0).sum()) == count
     assert int((np.diff((joints(clip)[:, [10, 11], 1].min(axis=1) > 0.06) * 1) > 0).sum()) == count
 
 

@@ -23,7 +23,7 @@ MODELS: Final = (
                 run_limit=60.0,
             ),
         ),
-        formats=("bvh", "npz"),
+        formats=("bvh", "fbx", "glb", "npz"),
         durations=(0.5, 30.0),
         examine="kinesphere.engines.choreo.examination:examine",
         embedded=True,

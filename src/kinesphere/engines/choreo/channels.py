@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kinesphere.engines.choreo.arms import HANG, Arm
+from kinesphere.formats.clip import Floats
 
 STANDING: Final = 0.945
 """Height of the pelvis of a figure that stands at ease, knees not locked."""
@@ -32,6 +33,17 @@ LEG: Final = ("f1", "f2", "f3", "f4", "f5", "fw", "ko", "fp")
 planned foot; the knee's swing outwards; the planned foot's pitch (heel up)."""
 
 SIDES: Final = ("l", "r")
+
+Channels = Mapping[str, Floats]
+"""All channels over time, each (T,)."""
+
+JOINTS: Final = {
+    "l": {"hip": 1, "knee": 4, "ankle": 7, "toe": 10, "collar": 13, "shoulder": 16, "elbow": 18,
+          "wrist": 20},
+    "r": {"hip": 2, "knee": 5, "ankle": 8, "toe": 11, "collar": 14, "shoulder": 17, "elbow": 19,
+          "wrist": 21},
+}  # fmt: skip
+"""Joint indices of either side."""
 
 
 def arm_values(side: str, arm: Arm) -> dict[str, float]:

@@ -37,7 +37,6 @@ class Swing:
         to: The footprint.
         lift: Height gained on the way, m.
         ballistic: Whether the height follows a throw, as in a jump, instead of a step.
-        arc: Sideways bow of the path, m, positive to the left of the way.
     """
 
     start: float
@@ -45,7 +44,6 @@ class Swing:
     to: Footprint
     lift: float = 0.09
     ballistic: bool = False
-    arc: float = 0.0
 
 
 def track(first: Footprint, swings: Sequence[Swing], times: Floats) -> Feet:
@@ -75,11 +73,8 @@ def _fly(ball: Floats, yaw: Floats, share: Floats, here: Footprint, swing: Swing
         # Lift first, then travel: a toe still near the ground must not be moving over it.
         travel = cruise((share - 0.06) / 0.88, 0.3)
         rise = minimum_jerk(share / 0.42) * minimum_jerk((1.0 - share) / 0.42)
-    aside = swing.arc * np.sin(np.pi * travel)
-    way = np.array([there.x - here.x, there.z - here.z])
-    way = way / max(float(np.hypot(*way)), 1e-6)
-    ball[:, 0] = here.x + (there.x - here.x) * travel + aside * way[1]
-    ball[:, 2] = here.z + (there.z - here.z) * travel - aside * way[0]
+    ball[:, 0] = here.x + (there.x - here.x) * travel
+    ball[:, 2] = here.z + (there.z - here.z) * travel
     ball[:, 1] = here.y + (there.y - here.y) * minimum_jerk(share) + swing.lift * rise
     yaw[:] = here.yaw + (there.yaw - here.yaw) * travel
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from kinesphere.engines.choreo.rotation import unit
+from kinesphere.engines.choreo.rotation import cross, norm, unit
 from kinesphere.formats.clip import Floats
 
 SOFT: Final = 0.98
@@ -54,12 +54,12 @@ def two_bone(
         most: Largest flexion, degrees.
     """
     line = target - root
-    distance = np.linalg.norm(line, axis=-1)
+    distance = norm(line)
     shortest = np.sqrt(first**2 + second**2 + 2.0 * first * second * np.cos(np.radians(most)))
     length = np.maximum(soft_length(distance, first + second), shortest)
     axis = line / np.maximum(distance, 1e-9)[:, None]
-    hinge = unit(np.cross(pole, axis))
-    across = np.cross(axis, hinge)
+    hinge = unit(cross(pole, axis))
+    across = cross(axis, hinge)
     cosine = (first**2 + length**2 - second**2) / (2.0 * first * length)
     sine = np.sqrt(np.maximum(0.0, 1.0 - cosine**2))
     upper = cosine[:, None] * axis + sine[:, None] * across

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from kinesphere.engines.choreo.rotation import from_quaternion, from_vector, to_quaternion
+from kinesphere.engines.choreo.rotation import cross, from_quaternion, from_vector, to_quaternion
 from kinesphere.formats.clip import Floats
 
 SLACK: Final = 8.0
@@ -17,10 +17,9 @@ MIRROR: Final = np.diag([-1.0, 1.0, 1.0])
 
 
 def clamp(rotation: Floats) -> None:
-    """Bring the rotations (T, 22, 3, 3) of hips, ankles, wrists and neck into range, in place.
+    """Bring the rotations (T, 22, 3, 3) of hips, ankles and wrists into range, in place.
 
-    Knees and elbows are hinges by construction; trunk channels stay within their range where they
-    are written.
+    Knees and elbows are hinges by construction; the rig bounds trunk and neck as channels.
     """
     for left, right in ((1, 2), (7, 8), (20, 21)):
         limit = {1: _hips, 7: _ankles, 20: _wrists}[left]
@@ -42,7 +41,7 @@ def _swing_twist(rotation: Floats, bone: int, sign: float) -> tuple[Floats, Floa
     w1, w2 = quaternion[:, :1], twist[:, :1]
     v1, v2 = quaternion[:, 1:], twist[:, 1:]
     w = w1 * w2 - np.sum(v1 * v2, axis=-1, keepdims=True)
-    v = w1 * v2 + w2 * v1 + np.cross(v1, v2)
+    v = w1 * v2 + w2 * v1 + cross(v1, v2)
     v = np.where(w < 0.0, -v, v)
     sine = np.linalg.norm(v, axis=-1, keepdims=True)
     angle = 2.0 * np.arctan2(sine, np.abs(w))
@@ -57,8 +56,8 @@ def _rebuild(swing: Floats, twist: Floats, bone: int, sign: float) -> Floats:
     return from_vector(np.radians(swing)) @ from_quaternion(quaternion)
 
 
-def _soft(angle: Floats, least: float, most: float) -> Floats:
-    """The angle kept in range, bent over the last degrees instead of cut off."""
+def within(angle: Floats, least: float, most: float) -> Floats:
+    """An angle (T,) kept in a range, and SLACK beyond it, bent over the last degrees, not cut."""
     low, high = least - SLACK, most + SLACK
     knee = 6.0
     over = np.maximum(angle - (high - knee), 0.0)
@@ -72,27 +71,27 @@ def _soft(angle: Floats, least: float, most: float) -> Floats:
 def _hips(rotation: Floats) -> Floats:
     swing, twist = _swing_twist(rotation, 1, -1.0)
     kept = swing.copy()
-    kept[:, 0] = -_soft(-swing[:, 0], -30.0, 125.0)
+    kept[:, 0] = -within(-swing[:, 0], -30.0, 125.0)
     upright = np.clip(1.0 - np.abs(swing[:, 0]) / 60.0, 0.0, 1.0)
-    kept[:, 2] += upright * (_soft(swing[:, 2], -25.0, 45.0) - swing[:, 2])
-    turned = _soft(twist, -60.0, 45.0)
+    kept[:, 2] += upright * (within(swing[:, 2], -25.0, 45.0) - swing[:, 2])
+    turned = within(twist, -60.0, 45.0)
     return _changed(rotation, kept, turned, swing, twist, bone=1, sign=-1.0)
 
 
 def _ankles(rotation: Floats) -> Floats:
     swing, twist = _swing_twist(rotation, 2, 1.0)
     kept = swing.copy()
-    kept[:, 0] = -_soft(-swing[:, 0], -50.0, 20.0)
-    kept[:, 1] = _soft(swing[:, 1], -35.0, 35.0)
-    turned = -_soft(-twist, -25.0, 35.0)
+    kept[:, 0] = -within(-swing[:, 0], -50.0, 20.0)
+    kept[:, 1] = within(swing[:, 1], -35.0, 35.0)
+    turned = -within(-twist, -25.0, 35.0)
     return _changed(rotation, kept, turned, swing, twist, bone=2, sign=1.0)
 
 
 def _wrists(rotation: Floats) -> Floats:
     swing, twist = _swing_twist(rotation, 0, 1.0)
     kept = swing.copy()
-    kept[:, 2] = -_soft(-swing[:, 2], -70.0, 80.0)
-    kept[:, 1] = -_soft(-swing[:, 1], -45.0, 20.0)
+    kept[:, 2] = -within(-swing[:, 2], -70.0, 80.0)
+    kept[:, 1] = -within(-swing[:, 1], -45.0, 20.0)
     return _changed(rotation, kept, twist, swing, twist, bone=0, sign=1.0)
 
 

@@ -42,19 +42,22 @@ def play(script: Script, duration: float, seed: int, fps: float = 30.0) -> Clip:
         seed: Chance of timing, size, sides and phrases; the same seed gives the same clip.
         fps: Frames a second.
     """
-    rng = np.random.default_rng(seed)
+    # A stream of its own for what lies over and under, so that neither changes the actions.
+    rng, over, under = np.random.default_rng(seed).spawn(3)
     frames = max(2, round(duration * fps))
-    score = Score(frames, fps)
+    score = Score(frames, fps, under)
     turns = _turns(script.actions, rng)
     share(turns, frames / fps)
     start = 0.0
     # The end of a clip may cut its last action off; that beats playing it faster than people move.
-    turns[-1].span = max(turns[-1].span, turns[-1].natural / min(HASTIEST, turns[-1].move.most_haste))
+    turns[-1].span = max(
+        turns[-1].span, turns[-1].natural / min(HASTIEST, turns[-1].move.most_haste)
+    )
     for turn in turns:
-        _perform(score, turn, start, rng)
+        _perform(score, turn, start, rng, over)
         start += turn.span
     dress(score, [(turn.style, turn.span, bool(turn.move.holds)) for turn in turns])
-    alive(score, rng)
+    alive(score, under)
     hurry = max(turn.natural / turn.span for turn in turns)
     sigma = SIGMA * float(np.clip(hurry / HASTIEST, 1.0, 2.2))
     clip = solve(score.channels(sigma), score.tracks(), fps)
@@ -95,10 +98,13 @@ def _turns(actions: Sequence[Action], rng: np.random.Generator) -> list[Turn]:
     return turns
 
 
-def _perform(score: Score, turn: Turn, start: float, rng: np.random.Generator) -> None:
+def _perform(
+    score: Score, turn: Turn, start: float, rng: np.random.Generator, over: np.random.Generator
+) -> None:
     haste = max(1.0, turn.natural / max(turn.span, 1e-6))
     side, both = _side(turn.action, rng)
     on_way = turn.span * turn.approach / turn.natural if haste > 1.0 else turn.approach
+    on_way *= float(rng.uniform(0.8, 1.25))
     clock = start
     for stance in turn.path:
         seconds = on_way / len(turn.path)
@@ -113,7 +119,7 @@ def _perform(score: Score, turn: Turn, start: float, rng: np.random.Generator) -
         beats = max(1, round(turn.span / 0.4))
         score.stepped(start, end, turn.span / beats)
     for overlay in turn.action.overlay:
-        _lay_over(score, overlay, turn, start, end, rng=rng)
+        _lay_over(score, overlay, turn, start, end, rng=over)
 
 
 def _beat(
@@ -132,6 +138,8 @@ def _beat(
     # What has to be faster than people move is made smaller instead.
     size *= float(np.clip(1.6 / haste, 0.25, 1.0))
     lead, cycle, tail = (part / turn.tempo for part in (move.lead, move.cycle, move.tail))
+    lead *= float(rng.uniform(0.8, 1.25))
+    tail *= float(rng.uniform(0.85, 1.2))
     natural = lead + turn.reps * cycle + tail
     if move.holds and body > natural:
         cycle += (body - natural) / turn.reps

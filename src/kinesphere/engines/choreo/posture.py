@@ -69,10 +69,13 @@ def _posture(score: Score, style: Style, weight: Floats, held: bool) -> None:
 
 
 def alive(score: Score, rng: np.random.Generator) -> None:
-    """Breath, and the slow drift of balance that no standing body is without."""
+    """Breath, the slow drift of balance, and a bearing of its own for each seed."""
     phase = rng.uniform(0.0, 2.0 * np.pi, 6)
     rate = float(rng.uniform(0.24, 0.3))
     turn = 2.0 * np.pi * score.times
+    steady = np.ones_like(turn)
+    for channel, most in (("sx", 2.0), ("sy", 2.0), ("hx", 3.0), ("hy", 5.0), ("hz", 2.0)):
+        score.wave(channel, float(rng.uniform(-most, most)) * steady)
     breath = np.sin(rate * turn + phase[0])
     score.wave("sx", -1.1 * breath)
     score.wave("hx", 0.8 * breath)
@@ -82,5 +85,7 @@ def alive(score: Score, rng: np.random.Generator) -> None:
     score.wave("x", 0.006 * (np.sin(0.15 * turn + phase[5]) - np.sin(phase[5])))
     for number, side in enumerate(SIDES):
         score.wave(f"{side}.sh", 1.2 * breath)
+        score.wave(f"{side}.el", float(rng.uniform(-2.0, 9.0)) * steady)
+        score.wave(f"{side}.open", float(rng.uniform(-1.0, 4.0)) * steady)
         score.wave(f"{side}.el", 1.5 * np.sin(0.21 * turn + phase[number]))
         score.wave(f"{side}.open", 0.8 * np.sin(0.23 * turn + phase[2 + number]))

@@ -1,4 +1,4 @@
-"""Channels and planned feet to joint rotations: spine forward, legs and arms by two-bone IK."""
+"""Channels and planned feet to joint rotations: spine, then legs by two-bone IK, then arms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,45 +7,38 @@ from typing import Final
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from kinesphere.engines.choreo.arms import REFERENCE
-from kinesphere.engines.choreo.channels import ARM_EXTRA, SIDES
+from kinesphere.engines.choreo.armature import bend_arm
+from kinesphere.engines.choreo.channels import JOINTS, SIDES, Channels
 from kinesphere.engines.choreo.curves import smooth
 from kinesphere.engines.choreo.limbs import Limb, two_bone
-from kinesphere.engines.choreo.limits import clamp
+from kinesphere.engines.choreo.limits import clamp, within
 from kinesphere.engines.choreo.rotation import (
     about_x,
     about_y,
     about_z,
     carry,
+    cross,
     from_vector,
+    norm,
     to_vector,
     turn,
     unit,
 )
 from kinesphere.formats.clip import STANDARD, Clip, Floats
 
-Channels = Mapping[str, Floats]
-
 GROUND: Final = 0.015
 """Height of the ball of a planted foot, m."""
 
 THIGH: Final = float(-STANDARD.offsets[4, 1])
 SHIN: Final = float(-STANDARD.offsets[7, 1])
-UPPER_ARM: Final = float(STANDARD.offsets[18, 0])
-FOREARM: Final = float(STANDARD.offsets[20, 0])
 BALL: Final = STANDARD.offsets[10]
-JOINTS: Final = {
-    "l": {"hip": 1, "knee": 4, "ankle": 7, "toe": 10, "collar": 13, "shoulder": 16, "elbow": 18,
-          "wrist": 20},
-    "r": {"hip": 2, "knee": 5, "ankle": 8, "toe": 11, "collar": 14, "shoulder": 17, "elbow": 19,
-          "wrist": 21},
-}  # fmt: skip
-MIRROR: Final = np.diag([-1.0, 1.0, 1.0])
+Ranges = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+TRUNK_RANGE: Final[Ranges] = ((-30.0, 90.0), (-45.0, 45.0), (-35.0, 35.0))
+"""Degrees of bend, turn and lean of the whole spine."""
+NECK_RANGE: Final[Ranges] = ((-60.0, 50.0), (-80.0, 80.0), (-45.0, 45.0))
+"""The same of neck and head together."""
 MOST_KNEE: Final = 148.0
-MOST_ELBOW: Final = 145.0
 MOST_DORSAL: Final = 19.0
-LEANING: Final = np.array([0.8, -1.0, -0.3])
-"""Where the elbow of an arm that carries weight points, in the chest's frame."""
 REACH: Final = 0.985
 """Share of the leg's length that a planted foot may ask for before its heel rises."""
 
@@ -86,19 +79,27 @@ def solve(channels: Channels, feet: Mapping[str, Feet], fps: float) -> Clip:
         _write_leg(rotation, root, side, leg, feet[side])
     chest, shoulders = _chest(rotation, place)
     for side in SIDES:
-        _arm(channels, rotation, side, chest, shoulders[side])
+        bend_arm(channels, rotation, side, chest, shoulders[side])
     clamp(rotation)
     return Clip(_clear_feet(place, rotation), rotation, fps)
 
 
 def _trunk(channels: Channels, rotation: Floats) -> None:
-    bend = np.radians(np.stack([channels["sx"], channels["sy"], channels["sz"]], axis=-1))
+    bend = _bounded(channels, "s", TRUNK_RANGE)
     third = from_vector(bend / 3.0)
     for joint in (3, 6, 9):
         rotation[:, joint] = third
-    nod = np.radians(np.stack([channels["hx"], channels["hy"], channels["hz"]], axis=-1))
+    nod = _bounded(channels, "h", NECK_RANGE)
     rotation[:, 12] = from_vector(0.45 * nod)
     rotation[:, 15] = from_vector(0.55 * nod)
+
+
+def _bounded(channels: Channels, part: str, ranges: Ranges) -> Floats:
+    """Rotation vectors (T, 3), rad, of trunk or neck, each component within its range."""
+    columns = [
+        within(channels[part + axis], *bounds) for axis, bounds in zip("xyz", ranges, strict=True)
+    ]
+    return np.asarray(np.radians(np.stack(columns, axis=-1)))
 
 
 def _clear_trunk(place: Floats, rotation: Floats) -> Floats:
@@ -141,8 +142,9 @@ def _legs(
     pitch = {side: channels[f"{side}.fp"] for side in SIDES}
     frees = {side: _free_leg(channels, root, side) for side in SIDES}
     legs: dict[str, _Leg] = {}
-    for attempt in range(4):
+    for attempt in range(5):
         drop = np.zeros(len(place))
+        settled = True
         for side in SIDES:
             leg, over = _leg(
                 channels, feet[side], root, place, side, pitch=pitch[side], free=frees[side]
@@ -151,18 +153,17 @@ def _legs(
             planted = 1.0 - np.clip(channels[f"{side}.fw"], 0.0, 1.0)
             dorsal = np.maximum(_dorsal(leg) - MOST_DORSAL, 0.0)
             rise = np.degrees(np.clip(over / 0.13, 0.0, 0.9))
-            room = np.clip(72.0 - pitch[side], 0.0, None)
-            extra = np.minimum(planted * (dorsal + rise), room)
-            if attempt < 3 and extra.max() > 0.05:
+            extra = np.minimum(planted * (dorsal + rise), np.clip(72.0 - pitch[side], 0.0, None))
+            if attempt < 3 and extra.max() > 0.3:
                 pitch[side] = pitch[side] + smooth(extra, 1.5)
+                settled = False
             drop = np.maximum(drop, planted * over)
-        if attempt and drop.max() > 1e-3:
+        if 0 < attempt < 4 and drop.max() > 1e-3:
             place = place.copy()
             place[:, 1] -= smooth(drop, 2.0)
-    for side in SIDES:
-        legs[side], _ = _leg(
-            channels, feet[side], root, place, side, pitch=pitch[side], free=frees[side]
-        )
+            settled = False
+        if settled:
+            break
     return legs, place
 
 
@@ -217,7 +218,7 @@ def _leg(
     if free is not None:
         pole = unit((1.0 - weight) * pole + weight * free[2])
     limb = two_bone(hip, ankle, pole, THIGH, SHIN, most=MOST_KNEE)
-    over = np.linalg.norm(ankle - hip, axis=-1) - REACH * (THIGH + SHIN)
+    over = norm(ankle - hip) - REACH * (THIGH + SHIN)
     return _Leg(limb, foot, pitch), np.maximum(over, 0.0)
 
 
@@ -231,7 +232,7 @@ def _dorsal(leg: _Leg) -> Floats:
 def _write_leg(rotation: Floats, root: Floats, side: str, leg: _Leg, feet: Feet) -> None:
     joints = JOINTS[side]
     limb = leg.limb
-    thigh = np.stack([limb.hinge, -limb.upper, np.cross(limb.upper, limb.hinge)], axis=-1)
+    thigh = np.stack([limb.hinge, -limb.upper, cross(limb.upper, limb.hinge)], axis=-1)
     rotation[:, joints["hip"]] = np.swapaxes(root, -1, -2) @ thigh
     rotation[:, joints["knee"]] = about_x(limb.flexion)
     shin = thigh @ rotation[:, joints["knee"]]
@@ -250,76 +251,3 @@ def _chest(rotation: Floats, place: Floats) -> tuple[Floats, dict[str, Floats]]:
     return world, {
         side: position + world @ STANDARD.offsets[JOINTS[side]["collar"]] for side in SIDES
     }
-
-
-def _arm(channels: Channels, rotation: Floats, side: str, chest: Floats, collar: Floats) -> None:
-    """Solve one arm in the chest's frame, as a left one, and write it mirrored if need be."""
-    flip = np.eye(3) if side == "l" else MIRROR
-    value = {name: channels[f"{side}.{name}"] for name in ("el", "pr", "wf", "wd", "sh")}
-    extra = {name: channels[f"{side}.{name}"] for name in ARM_EXTRA}
-    vector = np.stack([channels[f"{side}.a{axis}"] for axis in (1, 2, 3)], axis=-1)
-    shoulder = from_vector(vector) @ REFERENCE
-    if extra["swing"].any() or extra["open"].any():
-        shoulder = about_z(extra["open"]) @ about_x(-extra["swing"]) @ shoulder
-    upper, hinge = shoulder[..., 0], -shoulder[..., 1]
-    bend = np.radians(np.clip(value["el"], 4.0, MOST_ELBOW))[:, None]
-    lower = np.cos(bend) * upper + np.sin(bend) * np.cross(hinge, upper)
-    raised = np.degrees(np.arccos(np.clip(-upper[:, 1], -1.0, 1.0)))
-    rise = value["sh"] + 0.28 * np.maximum(raised - 75.0, 0.0)
-    clavicle = about_z(np.clip(rise, -10.0, 32.0))
-    from_collar = STANDARD.offsets[16]
-    base = clavicle @ from_collar
-    free = wrist = base + UPPER_ARM * upper + FOREARM * lower
-    weight = np.clip(extra["ww"], 0.0, 1.0)[:, None]
-    if weight.any():
-        target = np.stack([extra["wx"], extra["wy"], extra["wz"]], axis=-1)
-        local = turn(np.swapaxes(chest, -1, -2), target - collar) @ flip
-        wrist = (1.0 - weight) * wrist + weight * local
-    offset = STANDARD.offsets[13]
-    elbow = _outside(base + UPPER_ARM * upper + offset, 0.16, 0.14) - offset
-    wrist = _outside(wrist + offset, 0.165, 0.165) - offset
-    up = (chest[:, 1, :] @ flip) * np.ones_like(wrist)
-    height = collar[:, 1] + np.sum(up * wrist, axis=-1) - 0.04
-    wrist = wrist + (0.5 * (np.sqrt(height * height + 4e-4) - height))[:, None] * up
-    pole = _pole(elbow, base, free, wrist, weight)
-    limb = two_bone(base, wrist, pole, UPPER_ARM, FOREARM, most=MOST_ELBOW)
-    frame = np.stack([limb.upper, -limb.hinge, np.cross(limb.hinge, limb.upper)], axis=-1)
-    fore = about_y(-limb.flexion)
-    hand = about_x(value["pr"]) @ about_y(-value["wd"]) @ about_z(-value["wf"])
-    if weight.any():
-        hand = _flat_hand(hand, flip @ chest @ flip @ frame @ fore, weight)
-    joints = JOINTS[side]
-    rotation[:, joints["collar"]] = flip @ clavicle @ flip
-    rotation[:, joints["shoulder"]] = flip @ np.swapaxes(clavicle, -1, -2) @ frame @ flip
-    rotation[:, joints["elbow"]] = flip @ fore @ flip
-    rotation[:, joints["wrist"]] = flip @ hand @ flip
-
-
-def _outside(point: Floats, wide: float, deep: float) -> Floats:
-    """Push points (T, 3) of the chest's frame out of the trunk, an upright elliptic cylinder."""
-    across, along = point[:, 0] / wide, point[:, 2] / deep
-    radius = np.hypot(across, along)
-    height = np.clip((0.34 - np.abs(point[:, 1] + 0.10)) / 0.08, 0.0, 1.0)
-    kept = 0.5 * (radius + 1.0 + np.sqrt((radius - 1.0) ** 2 + 0.004))
-    scale = 1.0 + height * (kept / np.maximum(radius, 0.15) - 1.0)
-    return point * np.stack([scale, np.ones_like(scale), scale], axis=-1)
-
-
-def _pole(elbow: Floats, base: Floats, free: Floats, wrist: Floats, weight: Floats) -> Floats:
-    """Where the elbow points: as posed, carried along to the wrist's target, or as it leans."""
-    posed, axis = unit(free - base), unit(wrist - base)
-    aside = elbow - base
-    aside = unit(aside - np.sum(aside * posed, axis=-1, keepdims=True) * posed)
-    carried = carry(posed, axis, aside)
-    leaning = np.broadcast_to(LEANING, axis.shape)
-    leaning = unit(leaning - np.sum(leaning * axis, axis=-1, keepdims=True) * axis)
-    return (1.0 - weight) * carried + weight * leaning
-
-
-def _flat_hand(hand: Floats, fore: Floats, weight: Floats) -> Floats:
-    """Bend the wrist back where it is planted, until the hand lies level on the ground."""
-    fingers, back = fore[:, 1, 0], fore[:, 1, 1]
-    level = np.degrees(np.arctan2(-fingers, np.maximum(back, 0.0) + 0.25))
-    vector = np.zeros((len(fingers), 3))
-    vector[:, 2] = np.radians(np.clip(level, 0.0, 68.0))
-    return from_vector((1.0 - weight) * to_vector(hand) + weight * vector)

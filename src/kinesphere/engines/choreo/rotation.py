@@ -35,9 +35,10 @@ def _about(degrees: Floats, first: int, second: int) -> Floats:
 
 def from_vector(vector: Floats) -> Floats:
     """Rodrigues' formula: rotation vectors (..., 3) in radians to matrices."""
-    angle = np.linalg.norm(vector, axis=-1)
+    angle = norm(vector)
     safe = np.maximum(angle, 1e-12)
-    x, y, z = np.moveaxis(vector / safe[..., None], -1, 0)
+    axis = vector / safe[..., None]
+    x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
     cosine, sine = np.cos(angle), np.sin(angle)
     rest = 1.0 - cosine
     matrix = np.empty((*angle.shape, 3, 3))
@@ -88,7 +89,7 @@ def to_quaternion(matrix: Floats) -> Floats:
 
 def from_quaternion(quaternion: Floats) -> Floats:
     """Rotation matrices of unit quaternions (..., 4), scalar first."""
-    w, x, y, z = np.moveaxis(quaternion, -1, 0)
+    w, x, y, z = (quaternion[..., part] for part in range(4))
     matrix = np.empty((*w.shape, 3, 3))
     matrix[..., 0, 0] = 1.0 - 2.0 * (y * y + z * z)
     matrix[..., 1, 1] = 1.0 - 2.0 * (x * x + z * z)
@@ -115,9 +116,25 @@ def turn(matrix: Floats, vector: Floats) -> Floats:
     return np.asarray((matrix @ np.asarray(vector)[..., None])[..., 0])
 
 
+def cross(first: Floats, second: Floats) -> Floats:
+    """Vector product of (..., 3); several times faster than `numpy.cross` on few frames."""
+    a, b, c = first[..., 0], first[..., 1], first[..., 2]
+    x, y, z = second[..., 0], second[..., 1], second[..., 2]
+    product = np.empty(np.broadcast_shapes(first.shape, second.shape))
+    product[..., 0] = b * z - c * y
+    product[..., 1] = c * x - a * z
+    product[..., 2] = a * y - b * x
+    return product
+
+
+def norm(vector: Floats) -> Floats:
+    """Lengths (...) of vectors (..., 3)."""
+    return np.asarray(np.sqrt(np.einsum("...i,...i->...", vector, vector)))
+
+
 def unit(vector: Floats) -> Floats:
     """Vectors (..., 3) scaled to length 1; a zero vector stays zero."""
-    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))
+    return np.asarray(vector / np.maximum(norm(vector), 1e-9)[..., None])
 
 
 def carry(source: Floats, target: Floats, vector: Floats) -> Floats:
@@ -125,8 +142,8 @@ def carry(source: Floats, target: Floats, vector: Floats) -> Floats:
 
     All (T, 3). Undefined only where the two are opposite.
     """
-    axis = np.cross(source, target)
+    axis = cross(source, target)
     cosine = np.sum(source * target, axis=-1, keepdims=True)
-    across = np.cross(axis, vector)
-    rest = np.cross(axis, across) / np.maximum(1.0 + cosine, 1e-3)
+    across = cross(axis, vector)
+    rest = cross(axis, across) / np.maximum(1.0 + cosine, 1e-3)
     return np.asarray(vector + across + rest)

@@ -145,7 +145,7 @@ class Score:
         anchor: s, start of the action being written.
     """
 
-    def __init__(self, frames: int, fps: float) -> None:
+    def __init__(self, frames: int, fps: float, rng: np.random.Generator) -> None:
         self.times = np.arange(frames) / fps
         self.fps = fps
         self.base = Layer()
@@ -155,7 +155,12 @@ class Score:
         self.low_side = "r"
         self.anchor = 0.0
         self.first = {
-            side: Footprint(SIGN[side] * HIP_WIDTH, BALL_AHEAD, SIGN[side] * 8.0) for side in SIDES
+            side: Footprint(
+                SIGN[side] * HIP_WIDTH + float(rng.uniform(-0.012, 0.02)) * SIGN[side],
+                BALL_AHEAD + float(rng.uniform(-0.03, 0.03)),
+                SIGN[side] * float(rng.uniform(4.0, 13.0)),
+            )
+            for side in SIDES
         }
         self.feet = dict(self.first)
         self.touched: set[str] = set()
@@ -230,12 +235,11 @@ class Score:
         lift: float = 0.09,
         height: float = GROUND,
         ballistic: bool = False,
-        arc: float = 0.0,
     ) -> None:
         """Move a foot to a point seen from the place, from where a foot at ease stands."""
         x, z = self.world(BALL_AHEAD + ahead, SIGN[side] * HIP_WIDTH + left)
         there = Footprint(x, z, self.place.yaw + SIGN[side] * 8.0 + yaw, height)
-        self.tread(side, Swing(start, end, there, lift, ballistic, arc))
+        self.tread(side, Swing(start, end, there, lift, ballistic))
 
     def tread(self, side: str, swing: Swing) -> None:
         """Add a swing of a foot."""
@@ -303,7 +307,7 @@ class Score:
         for start, end, beat in self._stepped:
             share = (self.times - start) / beat
             whole = np.floor(share)
-            warped = start + beat * (whole + minimum_jerk((share - whole) * 1.8))
+            warped = start + beat * (whole + minimum_jerk((share - whole) * 1.45))
             inside = (self.times >= start) & (self.times < end)
             times = np.where(inside, warped, times)
         return times

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kinesphere.engines.choreo.arms import BACK, HANG, Arm, reach
+from kinesphere.engines.choreo.arms import HANG, Arm, reach
 from kinesphere.engines.choreo.channels import REST, SIDES, STANDING, arm_values, group
 from kinesphere.engines.choreo.score import OTHER, SIGN, Score
 
@@ -156,7 +156,9 @@ def _move_feet(
     target = STANCES[goal]
     if target.free:
         for limb in SIDES:
-            lay_leg(score, limb, start, start + span, dict(target.free), pitch=target.body["pitch"])
+            _lay_leg(
+                score, limb, start, start + span, dict(target.free), pitch=target.body["pitch"]
+            )
         return
     if STANCES[origin].free:
         for limb in SIDES:
@@ -179,7 +181,7 @@ def _move_feet(
         score.limb(max(stop, start + 0.7 * span) if pitch else stop, limb, fp=pitch)
 
 
-def lay_leg(
+def _lay_leg(
     score: Score, limb: str, start: float, end: float, values: dict[str, float], *, pitch: float
 ) -> None:
     """Take a leg from the ground to lying on it while the trunk goes back to `pitch`.
@@ -216,6 +218,3 @@ def _pass_over(score: Score, origin: str, goal: str, start: float, span: float) 
 def _both(score: Score, time: float, arm: Arm) -> None:
     for side in SIDES:
         score.arm(time, side, arm)
-
-
-__all__ = ["BACK", "SECONDS", "STANCES", "Stance", "enter", "rest_of", "way"]

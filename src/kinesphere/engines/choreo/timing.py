@@ -72,6 +72,20 @@ def approach(action: Action, move: Move, stance: str) -> list[str]:
     return [] if goal == stance else way(stance, goal)
 
 
+def _crowd(turns: Sequence[Turn], room: float) -> None:
+    """Share out too little time: what cannot be hurried keeps its own as long as half is left."""
+    rigid = sum(turn.natural for turn in turns if turn.move.most_haste < 2.0)
+    supple = sum(turn.natural for turn in turns) - rigid
+    factor = room / max(rigid + supple, 1e-9)
+    kept = min(0.92, max(factor, 0.5 * room / max(rigid, 1e-9)))
+    kept = max(kept, factor) if supple > 0.0 else factor
+    for turn in turns:
+        if turn.move.most_haste < 2.0:
+            turn.span = turn.natural * kept
+        else:
+            turn.span = turn.natural * (room - kept * rigid) / supple
+
+
 def share(turns: Sequence[Turn], duration: float) -> None:
     """Set the span of each turn so that they sum to the duration, and grow repetitions."""
     asked = {index: turn.action.seconds for index, turn in enumerate(turns)}
@@ -90,10 +104,10 @@ def share(turns: Sequence[Turn], duration: float) -> None:
     whole = sum(weight.values())
     for index in free:
         turn = turns[index]
-        if extra <= 0.0:
-            turn.span = turn.natural * room / max(wanted, 1e-9)
-        else:
+        if extra > 0.0:
             turn.span = turn.natural + extra * weight[index] / whole
+    if extra <= 0.0:
+        _crowd([turns[index] for index in free], room)
     for turn in turns:
         if turn.move.repeats and turn.elastic:
             least = 1 if turn.span < turn.natural else turn.reps

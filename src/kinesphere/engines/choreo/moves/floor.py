@@ -7,9 +7,8 @@ from kinesphere.engines.choreo.channels import SIDES, STANDING
 from kinesphere.engines.choreo.moves.body import both_arms, lean, rest_arm, trunk
 from kinesphere.engines.choreo.moves.registry import move
 from kinesphere.engines.choreo.moves.standing import dodge
-from kinesphere.engines.choreo.score import OTHER, SIGN, Beat, Score
+from kinesphere.engines.choreo.score import OTHER, Beat, Score
 from kinesphere.engines.choreo.stances import STANCES
-
 
 ROLL_HASTE: Final = 1.51
 """How many times faster than natural a whole turn of the body may be played."""
@@ -110,8 +109,8 @@ def push_up(score: Score, beat: Beat) -> None:
     deep = min(1.0, beat.size)
     for rep in range(beat.reps):
         for share in (0.44, 0.52):
-            score.root(beat.at(rep + share), plank.ahead + 0.02, y=plank.height - 0.20 * deep,
-                       pitch=pitch + 13.0 * deep)  # fmt: skip
+            score.root(beat.at(rep + share), plank.ahead + 0.02, y=plank.height - 0.17 * deep,
+                       pitch=pitch + 11.0 * deep)  # fmt: skip
             score.key(beat.at(rep + share), hx=nod - 4.0, sx=0.0)
         score.root(beat.at(rep + 1.0), plank.ahead, y=plank.height, pitch=pitch)
         score.key(beat.at(rep + 1.0), hx=nod, sx=0.0)
@@ -143,7 +142,7 @@ def sit_up(score: Score, beat: Beat) -> None:
         score.limb(beat.done, side, **dict(lying.free))
 
 
-@move("roll", 0.2, 1.7, 0.3, 1, entry="crouch", leave="crouch", most_tempo=1.05, most_haste=1.5)
+@move("roll", 0.2, 1.7, 0.3, 1, entry="crouch", leave="crouch", most_tempo=1.05, most_haste=1.3)
 def roll(score: Score, beat: Beat) -> None:
     """Hands down, chin in, over the round back and up on the feet again."""
     tuck = {"f1": 118.0, "f2": 8.0, "f4": 128.0, "f5": -10.0}
@@ -182,7 +181,7 @@ def roll(score: Score, beat: Beat) -> None:
     score.stance = "crouch"
 
 
-@move("cartwheel", 0.5, 1.8, 0.5, 1, most_tempo=1.05, most_haste=1.5)
+@move("cartwheel", 0.5, 1.8, 0.5, 1, most_tempo=1.05, most_haste=1.3)
 def cartwheel(score: Score, beat: Beat) -> None:
     """Sideways over both hands, legs straight and wide like spokes."""
     if beat.haste > ROLL_HASTE:

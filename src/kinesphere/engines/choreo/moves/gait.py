@@ -86,14 +86,13 @@ class Course:
         )
 
 
-def plan(score: Score, beat: Beat, speed: float, facing: float = 0.0) -> Course:
+def plan(score: Score, beat: Beat, speed: float) -> Course:
     """The course of a locomotion as its action asks, from the score's place.
 
     Args:
         score: Gives the place.
         beat: Gives time, path, direction and degrees.
         speed: m/s at full pace.
-        facing: Degrees between the way and where the figure faces, left positive.
     """
     action = beat.action
     span = beat.done - beat.start
@@ -108,7 +107,7 @@ def plan(score: Score, beat: Beat, speed: float, facing: float = 0.0) -> Course:
     forward = -1.0 if action.direction == "backward" else 1.0
     if action.path == "in_place":
         way = way * 0.0
-    angle = np.radians(score.place.yaw + facing + turned)
+    angle = np.radians(score.place.yaw + turned)
     moved = np.diff(way)
     middle = 0.5 * (angle[1:] + angle[:-1])
     x = score.place.x + forward * np.concatenate([[0.0], np.cumsum(moved * np.sin(middle))])
@@ -150,7 +149,7 @@ def _turning(
     return np.zeros_like(share)
 
 
-def go(score: Score, beat: Beat, gait: Gait, step_time: float, facing: float = 0.0) -> None:
+def go(score: Score, beat: Beat, gait: Gait, step_time: float) -> None:
     """Write a whole gait: feet, pelvis, trunk and arms."""
     gait = _styled(gait, beat)
     span = beat.done - beat.start
@@ -159,7 +158,7 @@ def go(score: Score, beat: Beat, gait: Gait, step_time: float, facing: float = 0
     # A step shorter than natural is smaller too, so that haste does not become a leap.
     hurry = min(1.0, every / (0.8 * step_time))
     length = min(hurry * gait.length, FASTEST_FOOT * gait.swing * every / 3.25)
-    course = plan(score, beat, length / every, facing)
+    course = plan(score, beat, length / every)
     first = _first_foot(score, course, beat)
     for index in range(steps):
         side = first if index % 2 == 0 else OTHER[first]

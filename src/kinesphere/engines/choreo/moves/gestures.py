@@ -107,11 +107,12 @@ def raise_arm(score: Score, beat: Beat) -> None:
     """The arm straight up; ahead or aside where asked."""
     spot = {
         "forward": (0.02, 0.02, 0.53), "left": (0.53, 0.02, 0.05), "right": (0.53, 0.02, 0.05),
-        "backward": (0.2, -0.35, -0.33),
+        "backward": (0.14, -0.40, -0.31),
     }.get(beat.action.direction or "up", (0.03, 0.52, 0.08))  # fmt: skip
     side = {"left": "l", "right": "r"}.get(beat.action.direction or "", beat.side)
     sides = beat.sides if beat.action.side is not None else (side,)
-    high = reach(*spot, pole=(1.0, -0.2, 0.0))
+    behind = beat.action.direction == "backward"
+    high = reach(*spot, pole=(0.25, 0.6, -0.8) if behind else (1.0, -0.2, 0.0))
     middle = reach(0.22, 0.02, 0.46, (0.9, -0.7, -0.2))
     share = (0.3 + 0.7 * min(1.1, beat.size)) if beat.size < 1.0 else 1.0
     for rep in range(beat.reps):
@@ -139,8 +140,8 @@ def raise_arm(score: Score, beat: Beat) -> None:
 @move("salute", 0.6, 1.0, 0.6, 1, holds=True, upper=True)
 def salute(score: Score, beat: Beat) -> None:
     """Fingertips at the brow, elbow out level, chest lifted."""
-    hand = reach(-0.01, 0.15, 0.13, (1.0, -0.2, 0.1), pronation=35.0, deviation=5.0)
-    over = reach(0.04, 0.17, 0.18, (1.0, -0.2, 0.1), pronation=35.0, deviation=0.0)
+    hand = reach(0.07, 0.17, 0.10, (1.0, -0.1, 0.0), pronation=35.0, deviation=-8.0)
+    over = reach(0.12, 0.19, 0.15, (1.0, -0.1, 0.0), pronation=35.0, deviation=-10.0)
     side = beat.side if beat.action.side else "r"
     score.arm(beat.at(0.0), side, over)
     score.arm(beat.at(0.0) + 0.15 * beat.cycle, side, hand)

@@ -15,7 +15,7 @@ DOWN_OUT = (0.9, -1.0, -0.3)
 def clap(score: Score, beat: Beat) -> None:
     """Palms meet before the chest; the wrists stay a hand's thickness apart."""
     apart = reach(-0.02 + 0.10 * beat.size, -0.12, 0.30, (0.9, -0.9, -0.3), pronation=10.0)
-    shut = reach(-0.135, -0.10, 0.33, (0.9, -0.9, -0.3), pronation=10.0, flex=8.0)
+    shut = reach(-0.158, -0.10, 0.33, (0.9, -0.9, -0.3), pronation=10.0, flex=8.0)
     both_arms(score, beat.at(0.0), apart)
     for rep in range(beat.reps):
         both_arms(score, beat.at(rep + 0.42), shut)

@@ -66,7 +66,18 @@ def move(
 
     def register(play: Play) -> Play:
         MOVES[verb] = Move(
-            play, lead, cycle, tail, reps, entry, leave, repeats, holds, upper, most_tempo, most_haste
+            play,
+            lead,
+            cycle,
+            tail,
+            reps,
+            entry,
+            leave,
+            repeats,
+            holds,
+            upper,
+            most_tempo,
+            most_haste,
         )
         return play
 

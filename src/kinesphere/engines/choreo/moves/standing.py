@@ -150,7 +150,9 @@ def stumble(score: Score, beat: Beat) -> None:
         first = beat.start if rep == 0 else begin
         score.step(other, first, begin + 0.10 * cycle, 0.30 * near, lift=0.08)
         score.root(begin + 0.10 * cycle, 0.18 * near, y=STANDING - 0.03)
-        score.root(begin + 0.30 * cycle, 0.42 * near, y=STANDING - 0.14, pitch=24.0, twist=4.0 * beat.sign)
+        score.root(
+            begin + 0.30 * cycle, 0.42 * near, y=STANDING - 0.14, pitch=24.0, twist=4.0 * beat.sign
+        )
         trunk(score, begin + 0.30 * cycle, 34.0, 8.0 * beat.sign, nod=-22.0)
         score.arm(begin + 0.30 * cycle, side, flung)
         score.arm(begin + 0.30 * cycle, other, back)
