@@ -62,6 +62,7 @@ class Platform:
     def app(self) -> "FastAPI":
         """Its HTTP application."""
         # FastAPI is half of the time that a one-shot command would need to start.
+        from kinesphere.adapters.fetch import FetchTerms, PictureFetcher  # noqa: PLC0415
         from kinesphere.http.app import create_app  # noqa: PLC0415
         from kinesphere.http.gateway import Gateway  # noqa: PLC0415
 
@@ -71,7 +72,14 @@ class Platform:
                 service=self.service,
                 files=self.files,
                 metrics=self.metrics,
+                fetcher=PictureFetcher(
+                    FetchTerms(
+                        settings.picture_limit_bytes, settings.fetch_seconds, settings.fetch_allow
+                    )
+                ),
                 body_limit=settings.body_limit_bytes,
+                # Room for a mask, and for what multipart adds.
+                file_limit=2 * settings.picture_limit_bytes + 65_536,
                 wait_limit=settings.sync_wait_seconds,
                 public_url=settings.public_url,
                 hosts=_hosts(settings),
@@ -127,7 +135,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Platform]:
             clock=clock,
             new_id=_new_id,
             new_seed=lambda: secrets.randbits(32),
-            terms=Terms(settings.link_seconds, settings.max_queue),
+            terms=Terms(settings.link_seconds, settings.max_queue, settings.picture_limit_pixels),
         )
         teller = JobLog(prompt_text=settings.prompt_log)
         news = JobNews(feed, ledger.get, [teller.tell, metrics.tell])

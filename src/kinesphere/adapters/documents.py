@@ -40,7 +40,8 @@ def decode_job(text: str) -> Job:
     fields = _DECODER.decode(text)
     fields["state"] = State(fields["state"])
     fields["pools"] = tuple(fields["pools"])
-    fields["artifacts"] = tuple(ArtifactRef(**artifact) for artifact in fields["artifacts"])
+    for files in ("inputs", "artifacts"):
+        fields[files] = tuple(ArtifactRef(**file) for file in fields[files])
     if fields["failure"] is not None:
         fields["failure"] = Failure(**fields["failure"])
     return Job(**fields)

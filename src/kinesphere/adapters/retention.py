@@ -33,7 +33,9 @@ def orphaned(key: str, written: float, job: Job | None, now: float) -> bool:
     """
     if now - written < GRACE:
         return False
-    return job is None or (job.ended and all(key != made.key for made in job.artifacts))
+    if job is None:
+        return True
+    return job.ended and all(key != kept.key for kept in (*job.inputs, *job.artifacts))
 
 
 class Retention:
@@ -78,8 +80,8 @@ class Retention:
         before = self._clock.now() - self._days * DAY
         while jobs := await self._ledger.forget(before):
             for job in jobs:
-                for artifact in job.artifacts:
-                    await self._artifacts.delete(artifact.key)
+                for file in (*job.inputs, *job.artifacts):
+                    await self._artifacts.delete(file.key)
             forgotten += len(jobs)
             await self._clock.sleep(PAUSE)
         if forgotten:

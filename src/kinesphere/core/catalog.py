@@ -47,6 +47,7 @@ class Model:
         max_words: Longest prompt, in words of languages written with spaces.
         max_cjk: Longest prompt, in Chinese, Japanese and Korean characters.
         durations: (shortest, longest) clip in seconds; None for meshes.
+        faces: (fewest, most) triangles that a mesh may be asked to have; None for motions.
         examine: "package.module:function" that reads a request cheaply before it is accepted and
             raises `Rejected`; imported in the API process, so it must be light. "" for none.
         rank: Which model answers when none is pinned: the highest that fits the devices.
@@ -65,6 +66,7 @@ class Model:
     max_words: int = 30
     max_cjk: int = 60
     durations: tuple[float, float] | None = None
+    faces: tuple[int, int] | None = None
     examine: str = ""
     rank: int = 0
     embedded: bool = False

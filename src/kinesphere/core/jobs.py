@@ -118,6 +118,7 @@ class Job:
         lease_until: When that hold ends unless it is extended.
         progress: 0 to 1 within the stage, as last stored.
         failure: Why the last attempt failed, or None.
+        inputs: Files that came with the request, such as the picture, as they were stored.
         artifacts: What the finished stages made.
         notes: What the engine says about the result, such as `understood` and `ignored`.
         request_id: Id of the HTTP request that brought it.
@@ -146,6 +147,7 @@ class Job:
     lease_until: float | None = None
     progress: float = 0.0
     failure: Failure | None = None
+    inputs: tuple[ArtifactRef, ...] = ()
     artifacts: tuple[ArtifactRef, ...] = ()
     notes: Mapping[str, Json] = field(default_factory=_nothing)
     request_id: str = ""

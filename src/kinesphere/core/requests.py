@@ -43,6 +43,35 @@ class MotionAsk:
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshAsk:
+    """A mesh as the caller asks for it, its picture apart.
+
+    Attributes:
+        texture: Whether the mesh is textured; if not, the second stage is left out.
+        faces: Triangles, within 5 %; None: as the model sees fit.
+        seed: As for a motion.
+        format: As for a motion.
+        model: As for a motion.
+        priority: As for a motion.
+        deadline: As for a motion.
+    """
+
+    texture: bool = True
+    faces: int | None = None
+    seed: int | None = None
+    format: str | None = None
+    model: str | None = None
+    priority: int = DEFAULT_PRIORITY
+    deadline: float | None = None
+
+    def digest(self, *pictures: bytes) -> str:
+        """SHA-256 over every field and the pictures."""
+        fields = [getattr(self, name) for name in self.__slots__]
+        fields += [hashlib.sha256(picture).hexdigest() for picture in pictures]
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
 def choose(catalog: Catalog, task: Task, pinned: str | None) -> Model:
     """The model that will answer. Raises Rejected with MODEL_UNKNOWN."""
     model = catalog.find(task, pinned) if pinned is not None else catalog.default(task)
@@ -67,6 +96,36 @@ def check_motion(ask: MotionAsk, model: Model, now: float) -> dict[str, Json]:
     if not (math.isfinite(ask.duration) and shortest <= ask.duration <= longest):
         problem = f"is {ask.duration:g}"
         wrong.append(FieldError("duration", problem, f"{shortest:g} to {longest:g} seconds"))
+    _refuse(wrong + _common_faults(ask, model, now))
+    request: dict[str, Json] = {
+        "prompt": ask.prompt,
+        "duration": ask.duration,
+        "format": ask.format or model.formats[0],
+    }
+    if ask.seed is not None:
+        request["seed"] = ask.seed
+    return request
+
+
+def check_mesh(ask: MeshAsk, model: Model, now: float) -> dict[str, Json]:
+    """The same for a mesh."""
+    wrong: list[FieldError] = []
+    fewest, most = model.faces or (1, 2**31)
+    if ask.faces is not None and not fewest <= ask.faces <= most:
+        wrong.append(FieldError("faces", f"is {ask.faces}", f"{fewest} to {most}"))
+    _refuse(wrong + _common_faults(ask, model, now))
+    request: dict[str, Json] = {
+        "texture": ask.texture,
+        "faces": ask.faces,
+        "format": ask.format or model.formats[0],
+    }
+    if ask.seed is not None:
+        request["seed"] = ask.seed
+    return request
+
+
+def _common_faults(ask: MotionAsk | MeshAsk, model: Model, now: float) -> list[FieldError]:
+    wrong: list[FieldError] = []
     if ask.seed is not None and not 0 <= ask.seed <= LARGEST_SEED:
         wrong.append(FieldError("seed", f"is {ask.seed}", f"0 to {LARGEST_SEED}"))
     if ask.format is not None and ask.format not in model.formats:
@@ -76,14 +135,10 @@ def check_motion(ask: MotionAsk, model: Model, now: float) -> dict[str, Json]:
         wrong.append(FieldError("priority", f"is {ask.priority}", allowed))
     if ask.deadline is not None and not (math.isfinite(ask.deadline) and ask.deadline > now):
         wrong.append(FieldError("deadline", "is in the past", "a time in the future"))
+    return wrong
+
+
+def _refuse(wrong: list[FieldError]) -> None:
     if wrong:
         summary = "; ".join(f"{w.field} {w.problem}" for w in wrong)
         raise Rejected("INVALID_REQUEST", f"The request is not right: {summary}.", tuple(wrong))
-    request: dict[str, Json] = {
-        "prompt": ask.prompt,
-        "duration": ask.duration,
-        "format": ask.format or model.formats[0],
-    }
-    if ask.seed is not None:
-        request["seed"] = ask.seed
-    return request

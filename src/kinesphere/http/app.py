@@ -3,17 +3,18 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from kinesphere.http import artifacts, errors, jobs, motions, ops
+from kinesphere.http import artifacts, errors, jobs, meshes, motions, ops, validation
 from kinesphere.http.gateway import Gateway
 from kinesphere.http.middleware import Envelope
 from kinesphere.version import __version__
 
 _DESCRIPTION = """\
-Text becomes human motion.
+Text becomes human motion, a picture becomes a textured mesh.
 
-Send a prompt to `/v1/motions`, follow the job at `/v1/jobs/{id}/events` or ask for it at
-`/v1/jobs/{id}`, and download what it made by its signed link. `/generate` does all of it in one
-request. Every error is `application/problem+json` with a stable `error_code`.
+Send a prompt to `/v1/motions` or a picture to `/v1/meshes`, follow the job at
+`/v1/jobs/{id}/events` or ask for it at `/v1/jobs/{id}`, and download what it made by its signed
+link. `/generate` does all of it in one request. Every error is `application/problem+json` with a
+stable `error_code`.
 """
 
 
@@ -30,7 +31,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.gateway = gateway
-    for module in (motions, jobs, artifacts, ops):
+    for module in (motions, meshes, jobs, artifacts, validation, ops):
         app.include_router(module.router)
     errors.install(app)
     app.add_middleware(Envelope, gateway=gateway)

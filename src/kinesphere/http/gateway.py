@@ -27,6 +27,17 @@ class HttpMetrics(Protocol):
         ...
 
 
+class Fetcher(Protocol):
+    """Fetches a caller's picture."""
+
+    async def fetch(self, url: str) -> bytes:
+        """The body at `url`. Raises Rejected."""
+        ...
+
+
+_FILE_ROUTES: Final = frozenset({"/v1/meshes", "/validate"})
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """The routes' surroundings.
@@ -35,7 +46,9 @@ class Gateway:
         service: The use cases.
         files: The store's own downloads, or None where links lead elsewhere.
         metrics: Counts and their page.
+        fetcher: Fetches pictures by their address.
         body_limit: Largest JSON body, in bytes.
+        file_limit: Largest body of the routes that take files, in bytes.
         wait_limit: Longest time that a request may wait for a result, in seconds.
         public_url: Address under which clients know this server, or None: the one they used.
         hosts: Names allowed in the Host header, or None for any.
@@ -44,12 +57,18 @@ class Gateway:
     service: Service
     files: SignedFiles | None
     metrics: HttpMetrics
+    fetcher: Fetcher
     body_limit: int
+    file_limit: int
     wait_limit: float
     public_url: str | None
     hosts: frozenset[str] | None
     monotonic: Callable[[], float]
     new_id: Callable[[], str]
+
+    def limit(self, path: str) -> int:
+        """Largest body that the route at `path` reads."""
+        return self.file_limit if path in _FILE_ROUTES else self.body_limit
 
     def base(self, request: Request) -> str:
         """Where links on this server start."""
@@ -64,12 +83,17 @@ def gateway(request: Request) -> Gateway:
 
 def caller(request: Request) -> Caller:
     """Who asks."""
-    return Caller(LOCAL_USER, request.scope.get("request_id", ""))
+    return Caller(LOCAL_USER, request.scope.get("request_id", ""), operator=True)
+
+
+def media_type(request: Request) -> str:
+    """The body's media type, without parameters, in lower case; "" where there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def json_only(request: Request) -> None:
     """Refuse a body that says it is anything but JSON."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind == "application/json" or re.fullmatch(r"application/[\w.-]{1,60}\+json", kind):
         return
     problem = f"is {kind[:80]!r}" if kind else "is missing"

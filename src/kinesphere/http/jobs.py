@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from kinesphere.core.jobs import Job, State
@@ -43,7 +43,7 @@ async def list_jobs(
 ) -> JobPage:
     """Your jobs, newest first."""
     query = JobQuery(
-        user=caller.user,
+        user=None if caller.operator else caller.user,
         states=tuple(state or ()),
         task=task,
         model=model,
@@ -82,6 +82,28 @@ async def cancel_job(job_id: JobId, request: Request, caller: Ask, at: At) -> Jo
     """
     job = await at.service.cancel(job_id.upper(), caller)
     return job_view(at.service, job, at.base(request))
+
+
+@router.get(
+    "/{job_id}/artifacts/{format}",
+    summary="Download in another format",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/octet-stream": {}}, "description": "The file."},
+        **documented("JOB_NOT_FOUND", "FORMAT_UNAVAILABLE", "INVALID_REQUEST"),
+    },
+)
+async def convert_artifact(
+    job_id: JobId,
+    format: Annotated[str, Path(description="`bvh`, `fbx`, `glb`, …", max_length=20)],
+    caller: Ask,
+    at: At,
+) -> Response:
+    """What the job has made, converted without running the model again."""
+    content = await at.service.converted(job_id.upper(), caller, format)
+    disposition = f'attachment; filename="{content.name}"'
+    headers = {"Content-Disposition": disposition}
+    return Response(content.data, media_type=content.media_type, headers=headers)
 
 
 async def _present(job_id: JobId, caller: Ask, at: At) -> Job:

@@ -45,6 +45,7 @@ class Envelope:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else gateway.new_id()
         scope["request_id"] = request_id
+        limit = gateway.limit(scope["path"])
         began = gateway.monotonic()
         status = 500
 
@@ -57,43 +58,26 @@ class Envelope:
             await send(message)
 
         try:
-            refusal = self._refusal(scope, headers)
+            refusal = self._refusal(scope, headers, limit)
             if refusal is not None:
                 await refusal(scope, receive, answer)
             else:
                 with bound(request_id=request_id):
-                    await self._app(scope, self._limited(receive), answer)
+                    await self._app(scope, _limited(receive, limit), answer)
         finally:
             self._tell(scope, status, gateway.monotonic() - began)
 
-    def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
+    def _refusal(self, scope: Scope, headers: dict[bytes, bytes], limit: int) -> Response | None:
         if self._foreign(headers.get(b"host", b"")):
             detail = "This server does not serve the host named in the Host header."
             return problem(Request(scope), "HOST_FORBIDDEN", detail)
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length[:20]) > self._gateway.body_limit:
+        if length.isdigit() and int(length[:20]) > limit:
             # What is still coming is not worth reading.
             return problem(
-                Request(scope), "BODY_TOO_LARGE", self._too_large(), headers={"Connection": "close"}
+                Request(scope), "BODY_TOO_LARGE", _too_large(limit), headers={"Connection": "close"}
             )
         return None
-
-    def _limited(self, receive: Receive) -> Receive:
-        """`receive` with an end: a body without a length is counted as it comes."""
-        read = 0
-
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._gateway.body_limit:
-                raise HTTPException(413, self._too_large(), headers={"Connection": "close"})
-            return message
-
-        return counted
-
-    def _too_large(self) -> str:
-        return f"The body is larger than {self._gateway.body_limit} bytes."
 
     def _foreign(self, host: bytes) -> bool:
         if self._gateway.hosts is None:
@@ -117,3 +101,22 @@ class Envelope:
                 "error_code": scope.get("error_code"),
             },
         )
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """`receive` with an end: a body without a length is counted as it comes."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > limit:
+            raise HTTPException(413, _too_large(limit), headers={"Connection": "close"})
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is larger than {limit} bytes."

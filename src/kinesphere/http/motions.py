@@ -1,18 +1,17 @@
 """Asking for motions: the queued form and the short synchronous one."""
 
-import math
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from kinesphere.core.failures import FieldError, Rejected
+from kinesphere.core.failures import Rejected
 from kinesphere.core.jobs import Job, State
 from kinesphere.core.requests import MotionAsk
+from kinesphere.http.answers import accepted_answer, checked_key
 from kinesphere.http.errors import documented
-from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, preferred_wait
+from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly
 from kinesphere.http.schemas import GenerateRequest, GenerateResponse, JobView, MotionRequest
-from kinesphere.http.views import absolute, job_view
+from kinesphere.http.views import absolute
 from kinesphere.service import Caller
 
 router = APIRouter(tags=["motions"])
@@ -69,19 +68,15 @@ async def create_motion(
     The answer is 202 with the job and when it is expected, or 200 when it ended within
     `Prefer: wait=N`.
     """
-    accepted = await at.service.submit_motion(body.ask(), caller, _checked(idempotency_key))
-    job, eta = accepted.job, accepted.eta
-    wait = preferred_wait(prefer or [])
-    if wait is not None:
-        seconds = min(wait, at.wait_limit)
-        job = await at.service.wait(job.id, caller, seconds)
-        response.headers["Preference-Applied"] = f"wait={seconds:g}"
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    if job.ended:
-        response.status_code = 200
-    elif eta is not None:
-        response.headers["Retry-After"] = str(max(1, math.ceil(eta.seconds)))
-    return job_view(at.service, job, at.base(request), eta)
+    accepted = await at.service.submit_motion(body.ask(), caller, checked_key(idempotency_key))
+    return await accepted_answer(
+        at=at,
+        request=request,
+        response=response,
+        caller=caller,
+        accepted=accepted,
+        prefer=prefer,
+    )
 
 
 @router.post(
@@ -125,14 +120,3 @@ async def _finished(at: Gateway, job: Job, caller: Caller) -> Job:
     if failure is None:
         raise Rejected("INTERNAL", f"The job {job.id} ended as {ended.state.value}.")
     raise Rejected(failure.code, f"{failure.detail} (job {job.id})")
-
-
-def _checked(key: str | None) -> str | None:
-    if key is None or re.fullmatch(r"[\x21-\x7e]{1,128}", key):
-        return key
-    problem = "is not a usable key"
-    raise Rejected(
-        "INVALID_REQUEST",
-        f"The Idempotency-Key {problem}.",
-        (FieldError("Idempotency-Key", problem, "1 to 128 visible ASCII characters"),),
-    )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from kinesphere.core.jobs import DEFAULT_PRIORITY
-from kinesphere.core.requests import DEFAULT_DURATION, LARGEST_SEED, MotionAsk
+from kinesphere.core.requests import DEFAULT_DURATION, LARGEST_SEED, MeshAsk, MotionAsk
 
 Prompt = Annotated[
     str,
@@ -93,6 +93,91 @@ class GenerateResponse(BaseModel):
     model: str = Field(description="The model that made it.")
 
 
+class MeshFields(BaseModel):
+    """How a mesh is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    texture: bool = Field(True, description="Whether to texture it; without, the shape is all.")
+    faces: int | None = Field(
+        None, description="Triangles, met within 5 %. Left out: as the model sees fit."
+    )
+    seed: Seed = None
+    format: str | None = Field(
+        None, description="File format, one of the model's `formats`. Left out: its first."
+    )
+    model: str | None = Field(
+        None, description="Name of a model for meshes. Left out: the best that fits."
+    )
+    priority: int = Field(DEFAULT_PRIORITY, description="0 to 9; 9 is served first.")
+    deadline: AwareDatetime | None = Field(
+        None, description="RFC 3339 time after which a job that still waits expires."
+    )
+
+    def ask(self) -> MeshAsk:
+        """The request in the platform's words."""
+        return MeshAsk(
+            texture=self.texture,
+            faces=self.faces,
+            seed=self.seed,
+            format=self.format,
+            model=self.model,
+            priority=self.priority,
+            deadline=self.deadline.timestamp() if self.deadline else None,
+        )
+
+
+ImageUrl = Annotated[
+    str,
+    StringConstraints(max_length=2_000),
+    Field(
+        description="Address of the picture, on the public internet.",
+        examples=["https://example.com/cup.jpg"],
+    ),
+]
+
+
+class MeshRequest(MeshFields):
+    """A mesh of a picture that is fetched."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"image_url": "https://example.com/cup.jpg"}]},
+    )
+
+    image_url: ImageUrl
+
+
+class TaskRequest(BaseModel):
+    """The short, queued form."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"image_url": "https://example.com/cup.jpg", "user_id": "u-17", "priority": 5}
+            ]
+        },
+    )
+
+    image_url: ImageUrl
+    user_id: Annotated[str, StringConstraints(pattern=r"^[\w.@:-]{1,100}$")] | None = Field(
+        None, description="On whose behalf; each has a fair share."
+    )
+    priority: int = Field(DEFAULT_PRIORITY, description="0 to 9; 9 is served first.")
+
+    def ask(self) -> MeshAsk:
+        """The request in the platform's words."""
+        return MeshAsk(priority=self.priority)
+
+
+class TaskAccepted(BaseModel):
+    """A queued task."""
+
+    task_id: str
+    status: str = Field(description="`queued`.", examples=["queued"])
+
+
 class ModelRef(BaseModel):
     """Which model, in which version."""
 
@@ -167,6 +252,19 @@ class JobView(BaseModel):
     error: ErrorView | None = None
 
 
+class TaskView(BaseModel):
+    """A task and what it has made."""
+
+    task_id: str
+    status: str = Field(
+        description="`queued`, `running`, `completed`, `failed`, `cancelled` or `expired`."
+    )
+    progress: float = Field(description="0 to 1.")
+    result_url: str | None = Field(description="Signed link to the mesh, when completed.")
+    preview_url: str | None = Field(description="The untextured mesh, as soon as it is there.")
+    error: ErrorView | None = None
+
+
 class JobPage(BaseModel):
     """A page of jobs, newest first."""
 
@@ -189,6 +287,8 @@ class ModelView(BaseModel):
     max_cjk: int
     min_duration: float | None = Field(description="Seconds.")
     max_duration: float | None = Field(description="Seconds.")
+    min_faces: int | None = Field(description="Of a mesh.")
+    max_faces: int | None = Field(description="Of a mesh.")
     pools: list[str] = Field(description="One a stage, in order.")
     default: bool = Field(description="Whether it answers when no model is named.")
     embedded: bool
@@ -221,6 +321,53 @@ class PoolList(BaseModel):
     """The pools that this server serves."""
 
     items: list[PoolView]
+
+
+class ValidationRequest(BaseModel):
+    """A job whose result is to be judged."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"job_id": "01KAZ6T3V9S2Q4W8E0R5Y7T1S3"}]},
+    )
+
+    job_id: Annotated[str, StringConstraints(max_length=64)]
+
+
+class MeasureView(BaseModel):
+    """One figure, held against two thresholds."""
+
+    name: str
+    value: float | None = Field(description="Null where there is none.")
+    unit: str
+    verdict: str = Field(description="`pass`, `warn` or `fail`.")
+    warn_at: float | None
+    fail_at: float | None
+    lower_is_worse: bool
+    frames: list[int] = Field(description="Frames at fault, at most 20.")
+    joints: list[str] = Field(description="Joints at fault, the worst first.")
+    source: str = Field(description="Where the thresholds come from.")
+
+
+class LeftOutView(BaseModel):
+    """Checks that could not be made."""
+
+    name: str
+    reason: str
+
+
+class ValidationReport(BaseModel):
+    """The judgement of one motion or mesh."""
+
+    task: str = Field(description="`motion` or `mesh`.")
+    file: str
+    verdict: str = Field(description="The worst of its measures'.")
+    measures: list[MeasureView]
+    left_out: list[LeftOutView]
+    seconds: float | None = Field(None, description="Of a motion.")
+    frames: int | None = Field(None, description="Of a motion.")
+    vertices: int | None = Field(None, description="Of a mesh.")
+    faces: int | None = Field(None, description="Of a mesh.")
 
 
 class Health(BaseModel):

@@ -32,7 +32,7 @@ def absolute(base: str, url: str) -> str:
 def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = None) -> JobView:
     """A job with fresh links and its live progress."""
     fraction, phase = service.progress(job)
-    model = service.catalog.find("motion", job.model)
+    model = next((m for m in service.catalog.models if m.name == job.model), None)
     return JobView(
         id=job.id,
         task=job.task,
@@ -91,6 +91,7 @@ def _eta_view(eta: Estimate, now: float) -> EtaView:
 def model_view(catalog: Catalog, model: Model) -> ModelView:
     """A model with its limits."""
     shortest, longest = model.durations or (None, None)
+    fewest, most = model.faces or (None, None)
     return ModelView(
         name=model.name,
         version=model.version,
@@ -102,6 +103,8 @@ def model_view(catalog: Catalog, model: Model) -> ModelView:
         max_cjk=model.max_cjk,
         min_duration=shortest,
         max_duration=longest,
+        min_faces=fewest,
+        max_faces=most,
         pools=list(model.pools),
         default=catalog.default(model.task) == model,
         embedded=model.embedded,

@@ -5,9 +5,9 @@ Every refusal is a `Rejected` with a stable code.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib import import_module
 
 from kinesphere.core import admission, requests
@@ -23,7 +23,7 @@ from kinesphere.core.jobs import (
     State,
     WrongState,
 )
-from kinesphere.core.requests import MotionAsk
+from kinesphere.core.requests import MeshAsk, MotionAsk
 from kinesphere.ports import (
     Artifacts,
     Backlog,
@@ -36,59 +36,16 @@ from kinesphere.ports import (
     JobUnknown,
     Ledger,
     Pools,
-    PoolStatus,
     Progress,
     Record,
 )
+from kinesphere.service import files
+from kinesphere.service.values import Accepted, Caller, Content, Link, Pool, Terms
 
 _LAST = frozenset(
     {EventKind.SUCCEEDED, EventKind.FAILED, EventKind.CANCELLED, EventKind.EXPIRED}
 )  # fmt: skip
 _NOTHING = Backlog(waiting=0, running=0, oldest=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: a user, and the id of the request that says so."""
-
-    user: str
-    request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A job that was taken, when it is expected, and whether it is new."""
-
-    job: Job
-    eta: Estimate | None
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Where to download one artifact, until when."""
-
-    artifact: ArtifactRef
-    url: str
-    expires: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """A pool as an operator sees it."""
-
-    name: str
-    model: Model
-    status: PoolStatus
-    backlog: Backlog
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The service's own limits. Seconds; jobs."""
-
-    link_seconds: float = 3600.0
-    max_queue: int = 10_000
 
 
 class Service:
@@ -134,15 +91,64 @@ class Service:
                 IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL.
             LedgerUnavailable: nothing was accepted.
         """
-        now = self._clock.now()
         model = requests.choose(self.catalog, "motion", ask.model)
-        request = requests.check_motion(ask, model, now)
+        request = requests.check_motion(ask, model, self._clock.now())
         if model.name in self._examiners:
             self._examiners[model.name](request)
+        job = self._new_job(ask, model, request, caller)
+        return await self._submit(job, IdempotencyKey(key, ask.digest()) if key else None)
+
+    async def submit_mesh(
+        self,
+        ask: MeshAsk,
+        picture: bytes,
+        mask: bytes | None,
+        caller: Caller,
+        key: str | None = None,
+    ) -> Accepted:
+        """Accept a mesh to be made from a picture, with the caller's own mask or without.
+
+        Raises:
+            Rejected: IMAGE_REJECTED, IMAGE_TOO_LARGE, MODEL_UNKNOWN, INVALID_REQUEST,
+                IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL.
+            LedgerUnavailable, StorageFailed: nothing was accepted.
+        """
+        model = requests.choose(self.catalog, "mesh", ask.model)
+        request = requests.check_mesh(ask, model, self._clock.now())
+        given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
+        limit = self._terms.picture_pixels
+        for name, data in given.items():
+            request[name] = await asyncio.to_thread(files.examined, name, data, limit)
+        job = self._new_job(ask, model, request, caller)
+        if not ask.texture:
+            job = replace(job, pools=model.pools[:1])
+        refs = tuple(files.input_ref(job.id, name, data) for name, data in given.items())
+        # The files first: a job in the ledger has all that it needs.
+        for ref, data in zip(refs, given.values(), strict=True):
+            await self._artifacts.put(ref.key, data)
+        digest = IdempotencyKey(key, ask.digest(*given.values())) if key else None
+        try:
+            accepted = await self._submit(replace(job, inputs=refs), digest)
+        except Rejected:
+            await self._remove(refs)
+            raise
+        # After any other error the job may be there after all; the sweep knows.
+        if not accepted.created:
+            await self._remove(refs)
+        return accepted
+
+    async def _remove(self, refs: Sequence[ArtifactRef]) -> None:
+        for ref in refs:
+            await self._artifacts.delete(ref.key)
+
+    def _new_job(
+        self, ask: MotionAsk | MeshAsk, model: Model, request: dict[str, Json], caller: Caller
+    ) -> Job:
+        now = self._clock.now()
         request.setdefault("seed", self._new_seed())
-        job = Job(
+        return Job(
             id=self._new_id(),
-            task="motion",
+            task=model.task,
             model=model.name,
             model_version=model.version,
             user=caller.user,
@@ -154,7 +160,6 @@ class Service:
             deadline=ask.deadline,
             request_id=caller.request_id,
         )
-        return await self._submit(job, IdempotencyKey(key, ask.digest()) if key else None)
 
     async def _submit(self, job: Job, key: IdempotencyKey | None) -> Accepted:
         if self.draining:
@@ -184,7 +189,7 @@ class Service:
     async def job(self, job_id: str, caller: Caller) -> Job:
         """One of the caller's jobs. Raises Rejected with JOB_NOT_FOUND."""
         job = await self._ledger.get(job_id)
-        if job is None or job.user != caller.user:
+        if job is None or not (caller.operator or job.user == caller.user):
             raise Rejected("JOB_NOT_FOUND", f"There is no job {job_id!r}.")
         return job
 
@@ -276,6 +281,25 @@ class Service:
         """Fresh signed links to everything that the job has made."""
         expires = float(int(self._clock.now() + self._terms.link_seconds))
         return tuple(Link(a, self._artifacts.link(a, expires), expires) for a in job.artifacts)
+
+    async def converted(self, job_id: str, caller: Caller, wanted: str) -> Content:
+        """What a job has made, in another format, without running the model again.
+
+        Raises Rejected: JOB_NOT_FOUND, FORMAT_UNAVAILABLE.
+        """
+        job = await self.job(job_id, caller)
+        source = files.source_of(job, wanted)
+        data = await self._artifacts.read(source.key)
+        return await asyncio.to_thread(files.converted, source, data, wanted)
+
+    async def judged(self, name: str, data: bytes) -> dict[str, Json]:
+        """Every quality measure of a motion or mesh file. Raises Rejected: FILE_REJECTED."""
+        return await asyncio.to_thread(files.judged, name, data)
+
+    async def judged_job(self, job_id: str, caller: Caller) -> dict[str, Json]:
+        """The same of what a job has made. Raises Rejected, as `converted` does."""
+        source = files.source_of(await self.job(job_id, caller), None)
+        return await self.judged(source.name, await self._artifacts.read(source.key))
 
     async def eta(self, job: Job) -> Estimate | None:
         """When an unfinished job may be done; an upper figure, as if it were last in line."""

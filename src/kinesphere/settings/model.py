@@ -201,6 +201,33 @@ class Settings(BaseModel):
         le=67_108_864,
         description="Largest JSON body in bytes. 1 MiB is a thousand times a long prompt.",
     )
+    picture_limit_bytes: int = Field(
+        default=20_971_520,
+        ge=1_024,
+        le=268_435_456,
+        description="Largest picture or file in bytes, uploaded or fetched. 20 MiB is a large "
+        "photograph.",
+    )
+    picture_limit_pixels: int = Field(
+        default=50_000_000,
+        ge=1_024,
+        le=500_000_000,
+        description="Most pixels of a picture, looked at before it is decoded. 50 million is what "
+        "large cameras make, and 200 MB when decoded.",
+    )
+    fetch_seconds: float = Field(
+        default=15.0,
+        ge=0.1,
+        le=300.0,
+        description="Seconds in which an image_url must have been fetched, redirects included.",
+    )
+    fetch_allow: Annotated[frozenset[str], BeforeValidator(_names)] = Field(
+        default=frozenset(),
+        description="Hosts that an image_url may name though their addresses are not public, each "
+        "as host:port. Empty, so that nobody reaches our own network through us.",
+        json_schema_extra=_allowed("a list such as store.internal:9000; in the environment a,b")
+        | {"shown": "none"},
+    )
     link_seconds: float = Field(
         default=3_600.0,
         ge=1.0,

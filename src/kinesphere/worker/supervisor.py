@@ -304,13 +304,14 @@ class Replica:
             self._seams.observer.batch_ended(pool, size, ended.seconds)
 
     async def _item(self, held: Held) -> Item | None:
-        """What the child needs to know of a job, with what the stage before made."""
+        """What the child needs to know of a job: what came with it, what the stage before made."""
         job = held.job
-        given = [ref for ref in job.artifacts if ref.stage == job.stage - 1]
+        made = [ref for ref in job.artifacts if ref.stage == job.stage - 1]
+        given = [*job.inputs, *made]
         try:
             read = await asyncio.gather(*(self._seams.artifacts.read(ref.key) for ref in given))
         except ArtifactMissing as missing:
-            detail = f"What the stage before had made is gone: {missing}"
+            detail = f"A file that the job needs is gone: {missing}"
             self._holding.fail(held, Failure("STORAGE_FAILED", detail))
             return None
         return Item(

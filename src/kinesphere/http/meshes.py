@@ -1,0 +1,214 @@
+"""Asking for meshes: by upload or by address, and the queued form with a task id."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from pydantic import BaseModel
+from starlette.datastructures import FormData, UploadFile
+
+from kinesphere.core.failures import FieldError, Rejected
+from kinesphere.core.jobs import Job, State
+from kinesphere.http.answers import accepted_answer, checked_key, validated
+from kinesphere.http.errors import documented
+from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, media_type
+from kinesphere.http.schemas import (
+    JobView,
+    MeshFields,
+    MeshRequest,
+    TaskAccepted,
+    TaskRequest,
+    TaskView,
+)
+from kinesphere.http.views import absolute, error_view
+from kinesphere.service import Caller
+
+router = APIRouter(tags=["meshes"])
+
+_REFUSALS: Final = (
+    "MALFORMED_JSON",
+    "BODY_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "INVALID_REQUEST",
+    "IMAGE_REJECTED",
+    "IMAGE_TOO_LARGE",
+    "IMAGE_URL_FORBIDDEN",
+    "IMAGE_URL_FAILED",
+    "MODEL_UNKNOWN",
+    "LEDGER_UNAVAILABLE",
+    "STORAGE_FAILED",
+    "QUEUE_FULL",
+    "SHUTTING_DOWN",
+)
+_FILES: Final = ("image", "mask")
+
+
+class _Given(BaseModel):
+    """A request for a mesh, whichever way it came."""
+
+    fields: MeshFields
+    picture: bytes
+    mask: bytes | None
+
+
+async def _given(request: Request, at: At) -> _Given:
+    """The fields and the pictures of a multipart or JSON body."""
+    kind = media_type(request)
+    if kind == "multipart/form-data":
+        form = await request.form(max_files=2, max_fields=20, max_part_size=65_536)
+        try:
+            return await _of_form(form)
+        finally:
+            await form.close()
+    if kind != "application/json":
+        problem = f"is {kind[:80]!r}" if kind else "is missing"
+        raise Rejected(
+            "UNSUPPORTED_MEDIA_TYPE",
+            f"The Content-Type {problem}.",
+            (FieldError("Content-Type", problem, "multipart/form-data or application/json"),),
+        )
+    body = validated(MeshRequest, await request.body())
+    picture = await at.fetcher.fetch(body.image_url)
+    return _Given(fields=body, picture=picture, mask=None)
+
+
+async def _of_form(form: FormData) -> _Given:
+    files: dict[str, bytes] = {}
+    fields: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if name in files or name in fields:
+            raise _wrong(name, "is given twice", "once")
+        if isinstance(value, UploadFile) and name in _FILES:
+            files[name] = await value.read()
+        elif isinstance(value, UploadFile):
+            raise _wrong(name, "is a file", "the files are image and mask")
+        elif name in _FILES:
+            raise _wrong(name, "is no file", "an upload with a file name")
+        else:
+            fields[name] = value
+    if "image" not in files:
+        raise _wrong("image", "is missing", "a PNG, JPEG or WebP picture")
+    return _Given(
+        fields=validated(MeshFields, fields), picture=files["image"], mask=files.get("mask")
+    )
+
+
+def _wrong(field: str, problem: str, allowed: str) -> Rejected:
+    found = FieldError(field, problem, allowed)
+    return Rejected("INVALID_REQUEST", f"The request is not right: {field} {problem}.", (found,))
+
+
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "allOf": [
+                        {
+                            "type": "object",
+                            "required": ["image"],
+                            "properties": {
+                                "image": {
+                                    "type": "string",
+                                    "format": "binary",
+                                    "description": "The picture: PNG, JPEG or WebP.",
+                                },
+                                "mask": {
+                                    "type": "string",
+                                    "format": "binary",
+                                    "description": "Your own mask: white is the object.",
+                                },
+                            },
+                        },
+                        {"$ref": "#/components/schemas/MeshFields"},
+                    ]
+                }
+            },
+            "application/json": {"schema": {"$ref": "#/components/schemas/MeshRequest"}},
+        },
+    }
+}
+
+
+@router.post(
+    "/v1/meshes",
+    status_code=202,
+    summary="Ask for a mesh",
+    response_description="The job, accepted: it is stored and will not be lost.",
+    responses={
+        200: {"model": JobView, "description": "The job, ended within the time waited."},
+        **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT"),
+    },
+    openapi_extra=_BODY,
+)
+async def create_mesh(
+    *,
+    given: Annotated[_Given, Depends(_given)],
+    request: Request,
+    response: Response,
+    caller: Ask,
+    at: At,
+    idempotency_key: Annotated[
+        str | None, Header(description="As for a motion; the picture is part of the body.")
+    ] = None,
+    prefer: Annotated[list[str] | None, Header(description="`wait=N`, as for a motion.")] = None,
+) -> JobView:
+    """Make a textured mesh of what a picture shows.
+
+    The picture comes as a multipart upload named `image`, or JSON names it by `image_url`. The
+    untextured mesh is there as soon as the shape is done.
+    """
+    accepted = await at.service.submit_mesh(
+        given.fields.ask(), given.picture, given.mask, caller, checked_key(idempotency_key)
+    )
+    return await accepted_answer(
+        at=at,
+        request=request,
+        response=response,
+        caller=caller,
+        accepted=accepted,
+        prefer=prefer,
+    )
+
+
+@router.post(
+    "/generate/3d",
+    status_code=202,
+    dependencies=[JsonOnly],
+    summary="Queue a mesh",
+    responses=documented(*_REFUSALS),
+)
+async def queue_mesh(body: TaskRequest, caller: Ask, at: At) -> TaskAccepted:
+    """The short queued form: a picture by its address, a task id to ask for."""
+    picture = await at.fetcher.fetch(body.image_url)
+    user = Caller(body.user_id or caller.user, caller.request_id, caller.operator)
+    accepted = await at.service.submit_mesh(body.ask(), picture, None, user)
+    return TaskAccepted(task_id=accepted.job.id, status="queued")
+
+
+@router.get(
+    "/tasks/{task_id}",
+    summary="Look at a task",
+    responses=documented("JOB_NOT_FOUND", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+)
+async def show_task(
+    task_id: Annotated[str, Path(description="As `/generate/3d` gave it.", max_length=64)],
+    request: Request,
+    caller: Ask,
+    at: At,
+) -> TaskView:
+    """The state of a task, and the link to what it has made."""
+    job = await at.service.job(task_id.upper(), caller)
+    return _task(at, job, at.base(request))
+
+
+def _task(at: Gateway, job: Job, base: str) -> TaskView:
+    links = at.service.links(job)
+    return TaskView(
+        task_id=job.id,
+        status="completed" if job.state is State.SUCCEEDED else job.state.value,
+        progress=round(at.service.progress(job)[0], 4),
+        result_url=absolute(base, links[-1].url) if job.state is State.SUCCEEDED else None,
+        preview_url=absolute(base, links[0].url) if links else None,
+        error=error_view(job.failure) if job.failure else None,
+    )
