@@ -228,6 +228,22 @@ async def test_servers_in_one_process_count_apart(server: Server) -> None:
     assert await other.value("kinesphere_ledger_commit_changes_sum") == 0
 
 
+def judged(**quality: Json) -> Job:
+    figures: dict[str, Json] = {"skating": 0.03, "jerk_mean": 150.0, "penetration": 0.001}
+    notes: dict[str, Json] = {"quality": {"verdict": "warn", "measures": figures, **quality}}
+    return replace(job(), state=State.SUCCEEDED, notes=notes)
+
+
+async def test_what_the_quality_checks_found(server: Server) -> None:
+    server.metrics.job_settled(judged(warned=["limit_knee", "skating"]))
+    server.metrics.job_settled(replace(job(), state=State.SUCCEEDED))
+    model = {"model": job().model}
+    verdicts = await server.value("kinesphere_quality_verdicts_total", verdict="warn", **model)
+    knees = await server.value("kinesphere_quality_warnings_total", check="limit_knee", **model)
+    skating = await server.value("kinesphere_quality_skating_share_sum", **model)
+    assert (verdicts, knees, skating) == (1, 1, 0.03)
+
+
 async def test_the_page_lists_every_metric_with_type_and_labels(server: Server) -> None:
     book = server.metrics.book
     assert PAGE.read_text("utf-8") == reference(book)
@@ -245,6 +261,7 @@ async def test_the_listed_labels_are_those_of_the_series(server: Server) -> None
     server.reading = Reading({}, {("choreo", State.FAILED): 1}, {"choreo": 1}, {"0": 1.0}, 1)
     server.metrics.replica_entered("choreo", "a", ReplicaState.READY)
     server.metrics.request("GET", "/", 200, 0.1)
+    server.metrics.job_settled(judged(warned=["limit_knee"]))
     shown = await server.families()
     for one in server.metrics.book.described:
         samples = shown[one.name.removesuffix("_total")].samples

@@ -122,6 +122,21 @@ def test_a_failure_that_no_retry_helps_ends_the_job_at_once() -> None:
     assert (job.state, job.attempts) == (State.FAILED, 1)
 
 
+def test_a_rejected_result_is_tried_with_another_seed_unless_the_caller_chose_it() -> None:
+    rejected = Failure("QUALITY_REJECTED", "The motion failed: skating.")
+    drawn = new_job(request={"prompt": "wave", "seed": 1, "seed_drawn": True})
+    seeds = []
+    job, now = drawn, NOW
+    while not job.ended:
+        job = claimed(job, now)
+        seeds.append(job.request["seed"])
+        job, _ = decide(job, Fail(job.token, rejected), now)
+    assert len(set(seeds)) == MAX_ATTEMPTS
+    assert job.failure == rejected
+    pinned, _ = decide(claimed(new_job()), Fail(1, rejected), NOW)
+    assert (pinned.state, pinned.attempts) == (State.FAILED, 1)
+
+
 def test_a_failure_that_took_others_down_isolates_the_job_until_it_succeeds() -> None:
     job, _ = decide(claimed(new_job()), Fail(1, CRASH, alone=True), NOW)
     assert job.alone

@@ -33,7 +33,7 @@ TROUBLE = [
     ("has_odd_notes", "ENGINE_OUTPUT_INVALID", "notes", 1),
     ("has_odd_code", "ENGINE_OUTPUT_INVALID", "OUT_OF_LUCK", 1),
     ("skips", "ENGINE_OUTPUT_INVALID", "not cancelled", 1),
-    ("is_broken_numbers", "QUALITY_REJECTED", "The motion failed", 3),
+    ("is_broken_numbers", "QUALITY_REJECTED", "The motion failed", 1),
 ]
 
 

@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0, disable_created_metrics,
 from kinesphere.adapters.job_news import error_code
 from kinesphere.adapters.metric_book import Book
 from kinesphere.adapters.metric_gauges import GAUGES, Gauges, Reading, Sample, backlog_samples
+from kinesphere.adapters.metric_quality import QualityMetrics
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.jobs import TERMINAL, EventKind, Job
 from kinesphere.ports import Clock, LedgerUnavailable, Record
@@ -58,6 +59,7 @@ class Metrics:
         self.book = book
         counter, histogram = book.counter, book.histogram
         job, pool = ("pool", "model"), ("pool",)
+        self._quality = QualityMetrics(book)
         self._accepted = counter("kinesphere_jobs_accepted_total", "Jobs accepted.", job)
         self._ended = counter(
             "kinesphere_jobs_ended_total",
@@ -217,7 +219,8 @@ class Metrics:
             self._mesh_seconds.observe(seconds)
 
     def job_settled(self, job: Job) -> None:
-        """See the workers' `Observer`. Counted by `tell`, from the event."""
+        """See the workers' `Observer`. Its end is counted by `tell`, its quality here."""
+        self._quality.seen(job)
 
     def lease_lost(self, pool: str) -> None:
         """See the workers' `Observer`."""

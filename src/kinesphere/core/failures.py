@@ -73,7 +73,7 @@ def _kinds() -> dict[str, ErrorKind]:
         "ENGINE_TIMEOUT": (True, "The engine took longer than its limit and was stopped."),
         "ENGINE_OUTPUT_INVALID": (False, "The engine returned something that is not an asset."),
         "OOM_HOST": (True, "The engine ran out of main memory."),
-        "QUALITY_REJECTED": (True, "The result failed the quality checks."),
+        "QUALITY_REJECTED": (False, "The result failed the quality checks; try another seed."),
     }
     platform = {
         "MODEL_NOT_READY": (True, "The model is still loading, or could not be loaded."),

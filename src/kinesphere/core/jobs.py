@@ -337,7 +337,11 @@ def _reap(job: Job, _command: Reap, now: float) -> Decision:
 
 
 def _attempt_failed(job: Job, failure: Failure, now: float, *, alone: bool) -> Decision:
-    if kind(failure.code).retry and job.attempts < MAX_ATTEMPTS:
+    if failure.code == "QUALITY_REJECTED" and job.request.get("seed_drawn"):
+        # The caller did not ask for this seed, so another one may serve.
+        if job.attempts < MAX_ATTEMPTS:
+            return _requeue(_reseeded(job), failure, now, alone=job.alone)
+    elif kind(failure.code).retry and job.attempts < MAX_ATTEMPTS:
         return _requeue(job, failure, now + backoff(job.attempts), alone=job.alone or alone)
     ended = replace(
         job, state=State.FAILED, finished_at=now, worker=None, lease_until=None, failure=failure
@@ -349,6 +353,13 @@ def _attempt_failed(job: Job, failure: Failure, now: float, *, alone: bool) -> D
         "token": job.token,
     }
     return ended, (Event(EventKind.FAILED, data),)
+
+
+def _reseeded(job: Job) -> Job:
+    """The job with the seed that follows its own (a step of Knuth's MMIX generator)."""
+    seed = job.request.get("seed")
+    state = (int(str(seed)) * 6364136223846793005 + 1442695040888963407) >> 16
+    return replace(job, request={**job.request, "seed": state & 0xFFFFFFFF})
 
 
 def _requeue(job: Job, failure: Failure | None, ready_at: float, *, alone: bool) -> Decision:

@@ -145,7 +145,8 @@ class Service:
         self, ask: MotionAsk | MeshAsk, model: Model, request: dict[str, Json], caller: Caller
     ) -> Job:
         now = self._clock.now()
-        request.setdefault("seed", self._new_seed())
+        if "seed" not in request:
+            request |= {"seed": self._new_seed(), "seed_drawn": True}
         return Job(
             id=self._new_id(),
             task=model.task,

@@ -4,6 +4,7 @@ A module of its own because it brings in NumPy, which a child needs only once it
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -15,9 +16,13 @@ from kinesphere.ports import File, Made
 from kinesphere.quality import Measure, Report, judge
 from kinesphere.worker.products import Product, invalid, plain
 
+_KEPT: Final = MOTION_FORMATS["npz"]
+
 
 def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Failure:
     """One file named "motion", and `notes` with a summary of the judgement as `quality`.
+
+    A format that cannot be read comes with the clip itself before it, to convert from later.
 
     Fails with QUALITY_REJECTED and the checks that failed, with ENGINE_OUTPUT_INVALID for what is
     no clip, and with INVALID_REQUEST for a format that motions do not have.
@@ -35,9 +40,11 @@ def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Fa
         data = wanted.encode(asset)
     except BadClip as error:
         return invalid(f"The motion cannot be written as {file_format!r}: {error}")
-    file = File(f"motion{wanted.extension}", wanted.media_type, data)
+    files = [File(f"motion{wanted.extension}", wanted.media_type, data)]
+    if wanted.decode is None:
+        files.insert(0, File(f"clip{_KEPT.extension}", _KEPT.media_type, _KEPT.encode(asset)))
     facts: dict[str, Json] = {"frames": asset.frames, "fps": asset.fps}
-    return Product((file,), {**notes, **facts, "quality": _summary(report)})
+    return Product(tuple(files), {**notes, **facts, "quality": _summary(report)})
 
 
 def warm_up(formats: Sequence[str]) -> None:
