@@ -123,3 +123,18 @@ def test_a_mangled_archive_is_read_or_refused(at: int, value: int) -> None:
 def test_a_clip_that_npz_cannot_hold_is_refused(clip: Clip) -> None:
     with pytest.raises(BadClip):
         npz.encode(clip)
+
+
+def test_matrices_that_are_no_rotations_are_refused() -> None:
+    mirrored = standing(2)
+    mirrored.rotation[1, 4] = np.diag([-1.0, 1.0, 1.0])
+    for clip in (mirrored, replace(standing(2), rotation=np.zeros((2, 22, 3, 3)))):
+        with pytest.raises(BadClip, match="no rotations"):
+            npz.encode(clip)
+
+
+def test_single_precision_is_written_as_the_nearest_rotation() -> None:
+    clip = waving(5)
+    single = replace(clip, rotation=clip.rotation.astype(np.float32))
+    back = npz.decode(npz.encode(single))
+    np.testing.assert_allclose(back.rotation, clip.rotation, atol=1e-6)

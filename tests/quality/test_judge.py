@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -384,3 +386,18 @@ def test_any_whole_clip_has_every_measure(seed: int, frames: int, fps: float) ->
         fails = measure.fail_at is not None and bad * measure.value > bad * measure.fail_at
         assert (measure.verdict == "fail") == fails
         assert measure.verdict == "pass" or measure.source
+
+
+def test_judging_and_writing_import_no_heavy_library() -> None:
+    code = (
+        "import sys; from kinesphere.worker import clips; clips.warm_up(['bvh', 'npz']); "
+        "heavy = {'scipy', 'numpy.ma', 'PIL'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_single_precision_is_judged_as_double(right: Clip) -> None:
+    single = replace(right, rotation=right.rotation.astype(np.float32))
+    for one, other in zip(judge(single).measures, judge(right).measures, strict=True):
+        assert one.verdict == other.verdict
+        assert one.value == pytest.approx(other.value, abs=0.05)

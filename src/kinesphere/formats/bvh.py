@@ -107,11 +107,11 @@ def decode(data: bytes) -> Clip:
     """
     hierarchy, values, fps = parse(data)
     frames, joints = len(values), len(hierarchy.names)
-    rotation = np.zeros((frames, joints, 3, 3))
-    rotation[..., [0, 1, 2], [0, 1, 2]] = 1.0
+    rotation = np.empty((frames, joints, 3, 3))
+    rotation[:] = np.eye(3)
     for axes, members in _by_rotation_order(hierarchy).items():
         columns = [[column for _, column in hierarchy.rotations[joint]] for joint in members]
-        rotation[:, members] = from_degrees(values[:, columns], axes)
+        rotation[:, members] = from_degrees(values.take(columns, axis=1), axes)
     offsets = np.array(hierarchy.offsets) / CENTIMETRES
     translation = np.tile(offsets[0], (frames, 1))
     for axis, column in hierarchy.positions[0]:
@@ -139,9 +139,11 @@ def _by_rotation_order(hierarchy: Hierarchy) -> dict[tuple[int, ...], list[int]]
 def _take_bone(hierarchy: Hierarchy, joint: int, offsets: Floats, values: Floats) -> None:
     """Replace a joint's offset by its position channels, if it has any that say something."""
     channels = hierarchy.positions[joint]
+    if not channels:
+        return
     columns = values[:, [column for _, column in channels]] / CENTIMETRES
     # Some exporters add the channels to the offset and then write zeros.
-    if not channels or not columns.any():
+    if not columns.any():
         return
     if np.ptp(columns, axis=0).max() > STRETCH:
         line, name = hierarchy.lines[joint], hierarchy.names[joint]

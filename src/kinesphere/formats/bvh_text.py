@@ -66,7 +66,9 @@ def parse(data: bytes) -> tuple[Hierarchy, Floats, float]:
         raise BadClip(f"{len(data)} bytes are more than {MOST_BYTES}")
     if b"\0" in data:
         raise BadClip("binary data is no BVH", data.count(b"\n", 0, data.index(b"\0")) + 1)
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     motion = _MOTION.search(data)
     if motion is None:
         raise BadClip("there is no MOTION section")

@@ -1,6 +1,5 @@
 """A matrix of numbers as decimal text, without a Python object a number."""
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -13,18 +12,31 @@ LARGEST: Final = 1e7
 """Numbers have at most seven digits before the point."""
 
 
-def _words(texts: Iterable[bytes]) -> NDArray[np.uint32]:
-    return np.frombuffer(b"".join(texts), dtype=np.uint32)
+def _digits(places: int) -> NDArray[np.uint8]:
+    """The numbers of up to so many digits, zeros before them: (10**places, places) letters."""
+    powers = 10 ** np.arange(places)[::-1]
+    digits = np.arange(10**places)[:, None] // powers % 10 + ord("0")
+    return digits.astype(np.uint8)
+
+
+def _words(*letters: NDArray[np.uint8] | bytes) -> NDArray[np.uint32]:
+    """Four columns of letters as one word a row; bytes are the same in every row."""
+    rows = max(len(column) for column in letters)
+    columns = [
+        np.tile(np.frombuffer(part, np.uint8), (rows, 1)) if isinstance(part, bytes) else part
+        for part in letters
+    ]
+    return np.concatenate(columns, axis=1).view(np.uint32)[:, 0]
 
 
 # A number is four words of four bytes. Zero bytes stand where nothing is to be written:
 # "-123" "4567" ".012" "345 ".
-_HIGH: Final = _words([b"\0" * 4, *((b"%d" % n).rjust(4, b"\0") for n in range(1, 1000))])
-_LOW: Final = _words(
-    [*((b"%d" % n).rjust(4, b"\0") for n in range(10_000)), *(b"%04d" % n for n in range(10_000))]
-)
-_THOUSANDTHS: Final = _words(b".%03d" % n for n in range(1000))
-_MILLIONTHS: Final = _words(b"%03d " % n for n in range(1000))
+_PADDED: Final = _digits(4)
+_UNPADDED: Final = np.where(np.arange(10_000)[:, None] < [1000, 100, 10, 0], 0, _PADDED)
+_LOW: Final = np.concatenate((_words(_UNPADDED), _words(_PADDED)))
+_HIGH: Final = np.where(np.arange(1000) == 0, 0, _LOW[:1000])
+_THOUSANDTHS: Final = _words(b".", _digits(3))
+_MILLIONTHS: Final = _words(_digits(3), b" ")
 
 
 def decimal_rows(values: Floats) -> bytes:

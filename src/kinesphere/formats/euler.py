@@ -65,14 +65,13 @@ def from_degrees(angles: Floats, axes: Sequence[int]) -> Floats:
     Returns:
         (..., 3, 3).
     """
-    shape = angles.shape[:-1]
     # Columns of the matrices lie apart, each entry contiguous over all rotations.
-    columns = np.zeros((3, 3, *shape))
+    radians = np.radians(np.moveaxis(angles, -1, 0), order="C")
+    sines, cosines = np.sin(radians), np.cos(radians)
+    columns = np.zeros((3, 3, *angles.shape[:-1]))
     for axis in range(3):
         columns[axis, axis] = 1.0
-    for k, axis in enumerate(axes):
-        radians = np.radians(angles[..., k])
-        sine, cosine = np.sin(radians), np.cos(radians)
+    for axis, sine, cosine in zip(axes, sines, cosines, strict=True):
         first, second = columns[(axis + 1) % 3], columns[(axis + 2) % 3]
         columns[(axis + 1) % 3], columns[(axis + 2) % 3] = (
             cosine * first + sine * second,

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from kinesphere.formats.clip import JOINT_NAMES, Floats, Skeleton
 
@@ -210,10 +209,19 @@ def _softened(normal: Floats, where: NDArray[np.bool_], width: float) -> Floats:
     blurred = np.where(inside, normal[window], 0.0)
     # Box filters one after another tend to a Gaussian, at a cost that its width does not change.
     for _ in range(3):
-        blurred = uniform_filter(blurred, (max(1, round(width)),) * 2 + (1,), mode="constant")
+        blurred = _box_filtered(blurred, max(1, round(width)))
     length = np.linalg.norm(blurred, axis=-1, keepdims=True)
     normal[window] = np.where(inside, blurred / np.maximum(length, 1e-9), normal[window])
     return normal
+
+
+def _box_filtered(picture: Floats, width: int) -> Floats:
+    """Means over squares around the pixels of (H, W, C), black beyond the border."""
+    before = width // 2
+    border = (before + 1, width - 1 - before)
+    down = np.pad(picture, (border, (0, 0), (0, 0))).cumsum(axis=0)
+    across = np.pad(down[width:] - down[:-width], ((0, 0), border, (0, 0))).cumsum(axis=1)
+    return np.asarray((across[:, width:] - across[:, :-width]) / width**2)
 
 
 def _cone(

@@ -19,16 +19,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from kinesphere.formats.clip import JOINT_NAMES, PARENTS, STANDARD, Clip, Floats, Skeleton
 from kinesphere.formats.motion import BadClip
+from kinesphere.formats.rotation import EXACT, deviation, from_vector, orthonormal, to_vector
 
 MOST_BYTES: Final = 64 * 2**20
 """Of the file, and of each array in it."""
 MOST_FRAMES: Final = 100_000
 JOINTS: Final = 52
 BODY: Final = len(JOINT_NAMES)
+FURTHEST_FROM_ROTATION: Final = 0.1
+"""Deviation of a matrix from a rotation beyond which none can be told to be meant."""
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _LARGEST: Final = 1e6
 
@@ -37,7 +39,8 @@ def encode(clip: Clip) -> bytes:
     """Write a clip of the 22 SMPL-H joints; the same clip always gives the same bytes.
 
     Raises:
-        BadClip: Other joints, no frame, or numbers that are not finite.
+        BadClip: Other joints, no frame, numbers that are not finite, or matrices that are no
+            rotations.
     """
     skeleton = clip.skeleton
     if skeleton.names != JOINT_NAMES or skeleton.parents != PARENTS:
@@ -45,7 +48,11 @@ def encode(clip: Clip) -> bytes:
     finite = (clip.translation, clip.rotation, skeleton.offsets)
     if clip.frames < 1 or not all((np.abs(values) < _LARGEST).all() for values in finite):
         raise BadClip("the clip has no frame, or numbers that are not finite")
-    turns = Rotation.from_matrix(clip.rotation.reshape(-1, 3, 3)).as_rotvec()
+    matrices = clip.rotation.astype(np.float64, copy=False)
+    off = float(deviation(matrices).max())
+    if off > FURTHEST_FROM_ROTATION:
+        raise BadClip("the clip has matrices that are no rotations")
+    turns = to_vector(orthonormal(matrices) if off > EXACT else matrices)
     poses = np.zeros((clip.frames, 3 * JOINTS), dtype=np.float32)
     poses[:, : 3 * BODY] = turns.reshape(clip.frames, -1)
     ends = np.zeros((BODY, 3))
@@ -74,7 +81,7 @@ def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:
             # A fixed time and system: the bytes are the content's alone.
             info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             info.create_system = 3
-            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED, 6)
+            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED, 1)
     return data.getvalue()
 
 
@@ -106,8 +113,7 @@ def decode(data: bytes) -> Clip:
         raise BadClip(f"poses {poses.shape} and trans {trans.shape} are not (T, 156) and (T, 3)")
     if not 1 <= frames <= MOST_FRAMES or not (math.isfinite(fps) and 0.01 <= fps <= 1e4):
         raise BadClip(f"{frames} frames at {fps} a second")
-    turns = Rotation.from_rotvec(poses[:, : 3 * BODY].reshape(-1, 3)).as_matrix()
-    rotation = turns.reshape(frames, BODY, 3, 3)
+    rotation = from_vector(poses[:, : 3 * BODY].reshape(frames, BODY, 3))
     return Clip(trans, rotation, fps, _skeleton(*rest) if rest else STANDARD)
 
 

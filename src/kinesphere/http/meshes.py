@@ -9,16 +9,10 @@ from starlette.datastructures import FormData, UploadFile
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.core.jobs import Job, State
 from kinesphere.http.answers import accepted_answer, checked_key, validated
+from kinesphere.http.bodies import MeshFields, MeshRequest, TaskRequest
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, media_type
-from kinesphere.http.schemas import (
-    JobView,
-    MeshFields,
-    MeshRequest,
-    TaskAccepted,
-    TaskRequest,
-    TaskView,
-)
+from kinesphere.http.schemas import JobView, TaskAccepted, TaskView
 from kinesphere.http.views import absolute, error_view
 from kinesphere.service import Caller
 

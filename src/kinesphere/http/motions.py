@@ -8,9 +8,10 @@ from kinesphere.core.failures import Rejected
 from kinesphere.core.jobs import Job, State
 from kinesphere.core.requests import MotionAsk
 from kinesphere.http.answers import accepted_answer, checked_key
+from kinesphere.http.bodies import GenerateRequest, MotionRequest
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly
-from kinesphere.http.schemas import GenerateRequest, GenerateResponse, JobView, MotionRequest
+from kinesphere.http.schemas import GenerateResponse, JobView
 from kinesphere.http.views import absolute
 from kinesphere.service import Caller
 

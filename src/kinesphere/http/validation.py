@@ -7,9 +7,10 @@ from starlette.datastructures import UploadFile
 
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.http.answers import validated
+from kinesphere.http.bodies import ValidationRequest
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, media_type
-from kinesphere.http.schemas import ValidationReport, ValidationRequest
+from kinesphere.http.schemas import ValidationReport
 
 router = APIRouter(tags=["quality"])
 

@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from kinesphere.formats.clip import Clip, Floats, Skeleton
 from kinesphere.quality.report import Check, LeftOut, Measure
@@ -49,11 +48,10 @@ def contact(clip: Clip, positions: Floats) -> tuple[tuple[Measure, ...], tuple[L
 
 def standing_height(skeleton: Skeleton) -> float:
     """Height of the root above the lowest joint at rest, in metres."""
-    rest = np.zeros(len(skeleton.names))
-    for joint, parent in enumerate(skeleton.parents):
-        if parent >= 0:
-            rest[joint] = rest[parent] + skeleton.offsets[joint, 1]
-    return float(-rest.min())
+    rest: list[float] = []
+    for parent, height in zip(skeleton.parents, skeleton.offsets[:, 1].tolist(), strict=True):
+        rest.append(rest[parent] + height if parent >= 0 else 0.0)
+    return -min(rest)
 
 
 def low(clip: Clip) -> Flags:
@@ -79,10 +77,11 @@ def _skating(clip: Clip, feet: Floats) -> tuple[Measure, Measure]:
     mean of that over five frames exceed 0.5 m/s. Spins pivot on the foot, and a figure near the
     ground slides on other parts: such frames count for the warning, never for the failure.
     """
-    step = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=2) * clip.fps
+    way = feet[1:] - feet[:-1]
+    step = np.hypot(way[..., 0], way[..., 2]) * clip.fps
     grounded = feet[..., 1] < NEAR_GROUND
     sliding = grounded[1:] & grounded[:-1] & (step > SKATING_SPEED)
-    sliding &= uniform_filter1d(step, 5, axis=0, mode="nearest") > SKATING_SPEED
+    sliding &= _mean_of_five(step) > SKATING_SPEED
     faults = np.zeros((clip.frames, 2), dtype=bool)
     faults[1:] = sliding
     upright = faults & ~(_spinning(clip) | low(clip))[:, None]
@@ -92,13 +91,19 @@ def _skating(clip: Clip, feet: Floats) -> tuple[Measure, Measure]:
     )
 
 
+def _mean_of_five(rows: Floats) -> Floats:
+    """Mean over each row, the two before and the two after; those at the ends count again."""
+    rows = np.concatenate((rows[:1], rows[:1], rows, rows[-1:], rows[-1:]))
+    return np.asarray((rows[:-4] + rows[1:-3] + rows[2:-2] + rows[3:-1] + rows[4:]) / 5.0)
+
+
 def _spinning(clip: Clip) -> Flags:
     """(T,) whether the root turns about the vertical at over 180 degrees a second."""
     root = clip.skeleton.parents.index(-1)
     turn = clip.rotation[1:, root] @ np.swapaxes(clip.rotation[:-1, root], -1, -2)
     yaw = np.degrees(np.arctan2(turn[:, 0, 2] - turn[:, 2, 0], turn[:, 0, 0] + turn[:, 2, 2]))
     spinning = np.zeros(clip.frames, dtype=bool)
-    spinning[1:] = np.abs(uniform_filter1d(yaw, 5, mode="nearest")) * clip.fps > SPIN
+    spinning[1:] = np.abs(_mean_of_five(yaw)) * clip.fps > SPIN
     return spinning
 
 
@@ -127,8 +132,10 @@ def _ballistic(height: Floats, fps: float) -> bool:
     """Whether a height over time is a parabola of gravity, to 3 m/s² and 5 cm."""
     if height.size < 4:
         return False
-    time = np.arange(height.size) / fps
-    curve = np.polynomial.Polynomial.fit(time, height, 2).convert()
-    fall = 2.0 * (curve.coef[2] if curve.coef.size > 2 else 0.0)
-    residual = float(np.sqrt(np.mean((curve(time) - height) ** 2)))
-    return abs(fall + GRAVITY) < 3.0 and residual < 0.05
+    # Three polynomials orthogonal on evenly spaced times: each coefficient is its own projection.
+    time = (np.arange(height.size) - 0.5 * (height.size - 1)) / fps
+    square = time**2 - np.mean(time**2)
+    bend = (height @ square) / (square @ square)
+    slope = (height @ time) / (time @ time)
+    residual = float(np.std(height - slope * time - bend * square))
+    return abs(2.0 * bend + GRAVITY) < 3.0 and residual < 0.05

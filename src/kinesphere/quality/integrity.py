@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinesphere.formats.clip import Clip, Floats
+from kinesphere.formats.rotation import deviation, lengths
 from kinesphere.quality.report import Check, Measure
 
 WHOLE: Final = Check(
@@ -32,20 +33,19 @@ def whole(clip: Clip) -> Measure:
     bad_root = _broken(clip.translation, FURTHEST)
     bad_turn = _broken(clip.rotation, LARGEST_ENTRY)
     bad_offset = _broken(clip.skeleton.offsets, FURTHEST)
+    count = sum(map(np.count_nonzero, (bad_root, bad_turn, bad_offset)))
+    if not count:
+        return WHOLE.measure(0.0)
     faults = np.asarray(np.any(bad_turn, axis=(2, 3)))
     root = clip.skeleton.parents.index(-1)
     faults[:, root] |= np.any(bad_root, axis=1)
     faults |= bad_offset.any(axis=1)
-    count = int(bad_root.sum()) + int(bad_turn.sum()) + int(bad_offset.sum())
     return WHOLE.measure(float(count), faults, clip.skeleton.names)
 
 
 def rotations(clip: Clip) -> Measure:
     """Largest deviation of any rotation from orthonormality, or of its determinant from 1."""
-    turns = clip.rotation.astype(np.float64)
-    gram = np.swapaxes(turns, -1, -2) @ turns
-    error = np.abs(gram - np.eye(3)).max(axis=(2, 3))
-    error = np.maximum(error, np.abs(np.linalg.det(turns) - 1.0))
+    error = deviation(clip.rotation.astype(np.float64, copy=False))
     return ROTATIONS.measure(float(error.max()), error > 1e-4, clip.skeleton.names)
 
 
@@ -53,13 +53,13 @@ def bone_length(clip: Clip, positions: Floats) -> Measure:
     """Largest deviation of a bone's length from its length at rest, in per cent."""
     skeleton = clip.skeleton
     children = [j for j, parent in enumerate(skeleton.parents) if parent >= 0]
-    rest = np.linalg.norm(skeleton.offsets, axis=1)
+    rest = lengths(skeleton.offsets)
     # A bone of no length has no relative drift: some BVH stack two joints on one spot.
     children = [j for j in children if rest[j] > 1e-6]
     if not children:
         return BONES.measure(0.0)
     parents = [skeleton.parents[j] for j in children]
-    length = np.linalg.norm(positions[:, children] - positions[:, parents], axis=2)
+    length = lengths(positions.take(children, axis=1) - positions.take(parents, axis=1))
     drift = 100.0 * np.abs(length / rest[children] - 1.0)
     names = tuple(skeleton.names[j] for j in children)
     return BONES.measure(float(drift.max()), drift > 0.1, names)

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from kinesphere.formats.clip import Clip, forward
+from kinesphere.formats.rotation import EXACT
 from kinesphere.quality import contact, dynamics, integrity, limits
 from kinesphere.quality.report import LeftOut, Report
 
@@ -41,7 +42,8 @@ def judge(clip: Clip, *, idle_asked: bool = False) -> Report:
     if proper.verdict == "fail":
         left_out += (LeftOut("limits", "the rotations are not orthonormal"),)
     else:
-        within, without = limits.limits(clip)
+        exact = proper.value is not None and proper.value <= EXACT
+        within, without = limits.limits(clip, exact=exact)
         measures += within
         left_out += without
     return Report(tuple(measures), left_out)

@@ -146,11 +146,12 @@ class Check:
         joints: tuple[str, ...] = ()
         if verdict != "pass" and faults is not None:
             grid = faults.reshape(faults.shape[0], -1)
-            frames = tuple(int(t) for t in np.flatnonzero(grid.any(axis=1))[:MOST_FRAMES])
+            frames = tuple(np.flatnonzero(grid.any(axis=1))[:MOST_FRAMES].tolist())
             if names:
-                counts = grid.sum(axis=0)
-                order = np.argsort(-counts, kind="stable")
-                joints = tuple(dict.fromkeys(names[j] for j in order if counts[j]))
+                counts = np.count_nonzero(grid, axis=0).tolist()
+                at_fault = (column for column, count in enumerate(counts) if count)
+                order = sorted(at_fault, key=counts.__getitem__, reverse=True)
+                joints = tuple(dict.fromkeys(names[j] for j in order))
         return Measure(
             name=self.name,
             value=float(value) if math.isfinite(value) else None,
