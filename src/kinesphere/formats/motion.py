@@ -27,7 +27,7 @@ class MotionFormat:
 
     Attributes:
         name: As callers choose it, in lower case.
-        media_type: For HTTP; none of these formats has a registered one.
+        media_type: For HTTP; of these formats GLB alone has a registered one.
         extension: Of files, with the dot.
         codec: Module with `encode`, and `decode` where it can be read.
         readable: Whether it can be read.
@@ -60,6 +60,10 @@ MOTION_FORMATS: Final[Mapping[str, MotionFormat]] = MappingProxyType(
         each.name: each
         for each in (
             MotionFormat("bvh", "application/x-bvh", ".bvh", "kinesphere.formats.bvh", True),
+            MotionFormat(
+                "fbx", "application/octet-stream", ".fbx", "kinesphere.formats.fbx", False
+            ),
+            MotionFormat("glb", "model/gltf-binary", ".glb", "kinesphere.formats.glb", True),
             MotionFormat("npz", "application/x-npz", ".npz", "kinesphere.formats.npz", True),
         )
     }
