@@ -54,6 +54,7 @@ architecture: .venv/.dev  ## imports point one way
 docs: .venv/.dev  ## write the pages that are made from the code
 	@$(BIN)/python -m kinesphere.settings.reference > docs/settings.md
 	@$(BIN)/python -m kinesphere.http.reference > docs/errors.md
+	@$(BIN)/python -m kinesphere.quality.reference > docs/quality.md
 
 clean:  ## remove what was installed and made
 	rm -rf .venv out .mypy_cache .ruff_cache .hypothesis dist
