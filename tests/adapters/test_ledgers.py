@@ -1,11 +1,6 @@
-"""Every ledger under the one contract.
+"""Every ledger under the one contract."""
 
-PostgreSQL takes part where KINESPHERE_TEST_POSTGRES names a database, as a SQLAlchemy URL, that the
-tests may empty.
-"""
-
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +11,13 @@ from kinesphere.adapters.ledger_sql import SqlLedger
 from kinesphere.ports import Ledger
 from tests.clock import VirtualClock
 from tests.contracts.ledger import LedgerContract, RecordingFeed
+from tests.postgres import postgres
 
-POSTGRES = os.environ.get("KINESPHERE_TEST_POSTGRES", "")
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with postgres() as url:
+        yield url
 
 
 class TestMemory(LedgerContract):
@@ -38,19 +38,22 @@ class TestSqlite(LedgerContract):
         await ledger.close()
 
 
-@pytest.mark.skipif(not POSTGRES, reason="KINESPHERE_TEST_POSTGRES names no database")
 class TestPostgres(LedgerContract):
     @pytest.fixture
     async def ledger(
-        self, clock: VirtualClock, feed: RecordingFeed, monkeypatch: pytest.MonkeyPatch
+        self,
+        clock: VirtualClock,
+        feed: RecordingFeed,
+        database: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> AsyncIterator[Ledger]:
-        engine = create_engine(POSTGRES)
+        engine = create_engine(database)
         with engine.begin() as connection:
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))
         engine.dispose()
         # The database's clock cannot be moved.
         monkeypatch.setattr(SqlLedger, "_now", lambda ledger, _: clock.now())
-        ledger = await SqlLedger.open(POSTGRES, clock, feed)
+        ledger = await SqlLedger.open(database, clock, feed)
         yield ledger
         await ledger.close()

@@ -28,7 +28,7 @@ log = logging.getLogger("kinesphere.test")
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """What is logged; the logging of this process is put back afterwards."""
-    names = ("kinesphere", "httpx", "httpcore", "alembic", "sqlalchemy", "uvicorn.access")
+    names = ("kinesphere", "httpx", "httpcore", "alembic", "sqlalchemy", "uvicorn")
     levels = {name: logging.getLogger(name).level for name in names}
     handlers, level = logging.root.handlers, logging.root.level
     target = io.StringIO()
@@ -89,7 +89,8 @@ def test_what_a_line_says_itself_goes_before_what_is_bound(stream: io.StringIO) 
 
 
 def test_libraries_are_written_by_the_same_writer(stream: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").info("Started", extra={"color_message": "\x1b[1mStarted"})
+    logging.getLogger("uvicorn.error").info("noise")
+    logging.getLogger("uvicorn.error").warning("Odd", extra={"color_message": "\x1b[1mOdd"})
     logging.getLogger("some.library").debug("noise")
     logging.getLogger("httpx").info("noise")
     with warnings.catch_warnings():
