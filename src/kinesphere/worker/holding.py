@@ -156,7 +156,8 @@ class Holding:
     def fail(self, held: Held, failure: Failure, *, alone: bool = False) -> None:
         """Begin to tell the ledger that the attempt failed."""
         extra = {"action": "attempt_failed", "job_id": held.job.id, "error_code": failure.code}
-        log.warning("attempt failed: %s: %s", failure.code, failure.detail, extra=extra)
+        # The detail may quote a prompt; it is in the event, which `JobLog` tells without.
+        log.warning("attempt failed: %s", failure.code, extra=extra)
         self._begin(held, self._apply(held, Fail(held.job.token, failure, alone)))
 
     def give_back(self, held: Held) -> None:
