@@ -135,7 +135,12 @@ async def embedded(settings: Settings) -> AsyncIterator[Platform]:
             clock=clock,
             new_id=_new_id,
             new_seed=lambda: secrets.randbits(32),
-            terms=Terms(settings.link_seconds, settings.max_queue, settings.picture_limit_pixels),
+            terms=Terms(
+                link_seconds=settings.link_seconds,
+                max_queue=settings.max_queue,
+                picture_bytes=settings.picture_limit_bytes,
+                picture_pixels=settings.picture_limit_pixels,
+            ),
         )
         teller = JobLog(prompt_text=settings.prompt_log)
         news = JobNews(feed, ledger.get, [teller.tell, metrics.tell])

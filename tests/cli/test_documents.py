@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from kinesphere import Client, client
+from kinesphere.formats import bvh
+from tests import pictures
 from tests.cli.conftest import plain_environment
 from tests.cli.test_usage import COMMANDS
+from tests.formats.motions import waving
 from tests.servers import ServerProcess
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,11 +23,26 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files that the examples name."""
+    (tmp_path / "cup.jpg").write_bytes(pictures.jpeg())
+    (tmp_path / "wave.bvh").write_bytes(bvh.encode(waving()))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def job_id(server: ServerProcess) -> str:
+    """A motion that the server has made."""
+    with Client(server.url) as asking:
+        return asking.submit("wave", duration=1, wait=60).id
+
+
 @pytest.mark.parametrize("number", range(len(blocks(CLIENT, "python"))))
-def test_examples_of_the_client_run(number: int, server: ServerProcess, tmp_path: Path) -> None:
+def test_examples_of_the_client_run(number: int, server: ServerProcess, folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", blocks(CLIENT, "python")[number]],
-        cwd=tmp_path,
+        cwd=folder,
         env=plain_environment(KINESPHERE_URL=server.url),
         capture_output=True,
         text=True,
@@ -38,12 +56,14 @@ LINES = [line for block in blocks(CLI, "sh") for line in block.splitlines()]
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if " serve" not in line])
-def test_examples_of_the_command_line_run(line: str, server: ServerProcess, tmp_path: Path) -> None:
+def test_examples_of_the_command_line_run(
+    line: str, server: ServerProcess, folder: Path, job_id: str
+) -> None:
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     done = subprocess.run(
         ["/bin/sh", "-c", line],
-        cwd=tmp_path,
-        env=plain_environment(KINESPHERE_URL=server.url, PATH=path),
+        cwd=folder,
+        env=plain_environment(KINESPHERE_URL=server.url, PATH=path, ID=job_id),
         capture_output=True,
         text=True,
         timeout=100,

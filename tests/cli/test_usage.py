@@ -10,7 +10,10 @@ from kinesphere import __version__
 from tests.cli.conftest import Run
 from tests.servers import ServerProcess
 
-COMMANDS = ("serve", "generate", "jobs", "show", "cancel", "models", "pools", "doctor", "demo")
+COMMANDS = (
+    "serve", "generate", "validate", "jobs", "show", "cancel", "convert", "models", "pools",
+    "doctor", "demo",
+)  # fmt: skip
 NOBODY = "http://127.0.0.1:1"
 
 
@@ -42,6 +45,12 @@ def test_every_command_has_help(kinesphere: Run, command: str) -> None:
         ("jobs", "--limit", "0"),
         ("models", "--url", "ftp://x"),
         ("generate", "wave", "--url", "nowhere"),
+        ("generate", "wave", "--faces", "5000"),
+        ("generate", "wave", "--no-texture"),
+        ("generate", "wave", "--mask", "none.png"),
+        ("validate", "none.bvh"),
+        ("validate", "."),
+        ("convert", "01KAZ6T3V9S2Q4W8E0R5Y7T1J3"),
     ],
 )
 def test_wrong_arguments_exit_2(kinesphere: Run, arguments: tuple[str, ...]) -> None:
@@ -53,7 +62,15 @@ def test_wrong_arguments_exit_2(kinesphere: Run, arguments: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("jobs",), ("show", "X"), ("cancel", "X"), ("models",), ("pools",), ("generate", "wave")],
+    [
+        ("jobs",),
+        ("show", "X"),
+        ("cancel", "X"),
+        ("convert", "X", "glb"),
+        ("models",),
+        ("pools",),
+        ("generate", "wave"),
+    ],
 )
 def test_nobody_there_exits_3(kinesphere: Run, arguments: tuple[str, ...]) -> None:
     done = kinesphere(*arguments, "--url", NOBODY)

@@ -9,6 +9,8 @@ import pytest
 
 from kinesphere.client import JobFailed, NotFound, Rejected
 from kinesphere.formats.bvh import decode
+from kinesphere.formats.mesh import MESH_FORMATS
+from tests import pictures
 from tests.client.conftest import Connect
 from tests.servers import ServerProcess
 
@@ -99,6 +101,47 @@ def test_one_call_does_it_all(connect: Connect, server: ServerProcess, tmp_path:
     to = connect(server.url).generate("挥手", duration=1, to=tmp_path / "a" / "wave.npz")
     assert to.read_bytes()[:2] == b"PK"
     assert to == tmp_path / "a" / "wave.npz"
+
+
+def test_a_mesh_from_picture_to_file(
+    connect: Connect, server: ServerProcess, tmp_path: Path
+) -> None:
+    client = connect(server.url)
+    (tmp_path / "mug.jpg").write_bytes(pictures.jpeg())
+    to = client.generate_mesh(tmp_path / "mug.jpg", faces=2000, seed=1, to=tmp_path / "mug.obj.zip")
+    mesh = MESH_FORMATS["obj"].decode(to.read_bytes())
+    assert len(mesh.faces) == pytest.approx(2000, rel=0.05)
+    assert mesh.texture is not None
+
+    white = pictures.encoded(pictures.mask())
+    job = client.submit_mesh(pictures.png(), mask=white, texture=False, faces=2000, wait=60)
+    assert (job.state, job.task, job.stage.count) == ("succeeded", "mesh", 1)
+    stl = client.convert(job, "stl", tmp_path)
+    assert len(MESH_FORMATS["stl"].decode(stl.read_bytes()).faces) == pytest.approx(2000, rel=0.05)
+    report = client.validate(stl)
+    assert (report.task, report.file, report.verdict) == ("mesh", stl.name, "pass")
+    assert client.validate(job).faces == report.faces
+    with pytest.raises(Rejected) as caught:
+        client.submit_mesh(b"not a picture")
+    assert [field.field for field in caught.value.errors] == ["image"]
+
+
+def test_a_motion_is_converted_and_judged(
+    connect: Connect, server: ServerProcess, tmp_path: Path
+) -> None:
+    client = connect(server.url)
+    job = client.submit("wave", duration=1, seed=1, wait=60)
+    for form, start in (("glb", b"glTF"), ("fbx", b"Kaydara"), ("npz", b"PK")):
+        path = client.convert(job, form, tmp_path)
+        assert path.name == f"motion.{form}"
+        assert path.read_bytes().startswith(start)
+    report = client.validate(job.id)
+    assert report.verdict == client.validate(tmp_path / "motion.glb").verdict != "fail"
+    assert report["limit_elbow"].unit == "°"
+    with pytest.raises(Rejected, match="FILE_REJECTED"):
+        client.validate(tmp_path / "motion.fbx")
+    with pytest.raises(Rejected, match="INVALID_REQUEST"):
+        client.convert(job, "stl")
 
 
 def test_importing_the_package_does_not_import_an_http_client() -> None:

@@ -82,14 +82,35 @@ def serve(
 @app.command()
 def generate(
     *,
-    prompt: Annotated[str, typer.Argument(help="What the figure does, in English or Chinese.")],
-    duration: Annotated[float, typer.Option("--duration", "-d", help="Seconds.")] = 4.0,
+    prompt: Annotated[
+        str,
+        typer.Argument(
+            help="What the figure does, in English or Chinese; or a picture file, for a mesh."
+        ),
+    ],
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", "-d", help="Seconds of a motion.", show_default="4"),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PICTURE", exists=True, dir_okay=False,
+            help="Of a mesh: a picture, white where the object is.",
+        ),
+    ] = None,
+    texture: Annotated[
+        bool, typer.Option("--texture/--no-texture", help="Of a mesh: whether to texture it.")
+    ] = True,
+    faces: Annotated[
+        int | None, typer.Option(help="Of a mesh: triangles.", show_default="as fits")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Same request, same seed, same file.", show_default="drawn")
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", "-f", help="Such as bvh or npz.", show_default="from OUT"),
+        typer.Option("--format", "-f", help="Such as bvh or glb.", show_default="from OUT"),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Which model.", show_default="best")] = None,
     out: Annotated[
@@ -102,22 +123,27 @@ def generate(
     ] = None,
     preview: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Also draw the motion as a sheet of poses."),
+        typer.Option(metavar="PNG", help="Also draw it: poses of a motion, a mesh from around."),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which to give up.")] = 600.0,
     url: Annotated[
         str | None,
         typer.Option(
             "--url", envvar="KINESPHERE_URL", metavar="URL",
-            help="Ask this server; without one, the motion is made in this process.",
+            help="Ask this server; without one, it is made in this process.",
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """Make one motion and write it to a file. Ctrl-C cancels it."""
-    from kinesphere.cli.generate import Ask, run
+    """Make one motion of a prompt, or one mesh of a picture. Ctrl-C cancels it."""
+    from kinesphere.cli.asks import Choices, Options
+    from kinesphere.cli.generate import Places, run
 
-    ask = Ask(prompt, duration, seed, format, model, timeout)
-    run(ask, out, preview, url)
+    run(
+        prompt,
+        Choices(seed=seed, format=format, model=model),
+        Options(duration=duration, mask=mask, texture=texture, faces=faces),
+        Places(url=url, out=out, preview=preview, timeout=timeout),
+    )
 
 
 @app.command()
@@ -153,6 +179,39 @@ def cancel(job_id: JobId, as_json: AsJson = False, url: Url = None) -> None:
     from kinesphere.cli import jobs as commands
 
     commands.cancelled(url, job_id, as_json)
+
+
+@app.command()
+def convert(
+    job_id: JobId,
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="Such as glb, fbx or stl.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="OUT",
+            help="File to write, replacing one that is there; or a folder that exists.",
+        ),
+    ] = Path(),
+    url: Url = None,
+) -> None:  # fmt: skip
+    """Download what a job has made in another format."""
+    from kinesphere.cli import jobs as commands
+
+    commands.converted(url, job_id, format, out)
+
+
+@app.command()
+def validate(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A motion or a mesh.", exists=True, dir_okay=False),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Measure a motion or a mesh, without a server. Exit code 1 if it fails."""
+    from kinesphere.cli.validate import run
+
+    run(file, as_json)
 
 
 @app.command()

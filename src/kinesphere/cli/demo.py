@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from kinesphere.cli import console
+from kinesphere.cli.asks import sheet
 from kinesphere.cli.exits import Exit, answering, leave
-from kinesphere.cli.generate import sheet
 from kinesphere.client import Client, Job
 
 PROMPT: Final = "一个舞者旋转跳跃后单膝跪地"

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from kinesphere.core.failures import Rejected
 from kinesphere.settings import Settings, SettingsError, load_settings
 
 
@@ -67,3 +68,12 @@ def configured(environ: Mapping[str, str] | None = None, **given: Any) -> Settin
     except SettingsError as error:
         lines = "\n".join(f"  {problem}" for problem in error.problems)
         raise leave(Exit.USAGE, f"the settings are not right:\n{lines}") from None
+
+
+def refusal(error: Rejected) -> str:
+    """A refusal with every field that is at fault."""
+    lines = [str(error)]
+    for field in error.fields:
+        allowed = f" (allowed: {field.allowed})" if field.allowed else ""
+        lines.append(f"  {field.field} {field.problem}{allowed}")
+    return "\n".join(lines)

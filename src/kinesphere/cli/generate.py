@@ -1,4 +1,4 @@
-"""`kinesphere generate`: one motion, by a server or in this process."""
+"""`kinesphere generate`: one motion or mesh, by a server or in this process."""
 
 import asyncio
 import tempfile
@@ -10,31 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from kinesphere.adapters import logs
 from kinesphere.cli import console
+from kinesphere.cli.asks import Ask, Choices, Options, asked, drawable, file_name
 from kinesphere.cli.console import Watch
-from kinesphere.cli.exits import Exit, answering, interruptible, leave
+from kinesphere.cli.exits import Exit, answering, interruptible, leave, refusal
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.failures import Failure, Rejected
-from kinesphere.core.requests import MotionAsk
 from kinesphere.engines.catalog import CatalogError, installed
-from kinesphere.formats.motion import MOTION_FORMATS, BadClip
 from kinesphere.ports import Progress
 from kinesphere.service import Caller
 from kinesphere.settings import Settings
 
 if TYPE_CHECKING:
     from kinesphere.wiring import Platform
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked for. Seconds."""
-
-    prompt: str
-    duration: float
-    seed: int | None
-    format: str | None
-    model: str | None
-    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,74 +36,71 @@ class Made:
     notes: Mapping[str, Any]
 
 
-def run(ask: Ask, out: Path | None, preview: Path | None, url: str | None) -> None:
-    """Make one motion, write it, and tell about it."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where to ask, where the result goes, and how many seconds there are."""
+
+    url: str | None
+    out: Path | None
+    preview: Path | None
+    timeout: float
+
+
+def run(what: str, choices: Choices, options: Options, places: Places) -> None:
+    """Make one motion or mesh, write it, and tell about it."""
     began = time.monotonic()
-    ask = _with_format(ask, out, preview)
+    ask = asked(what, choices, options, places.out)
+    _check_preview(ask, places.preview)
     with console.watching("starting") as watch:
-        made = _by_server(ask, url, watch) if url else _here(ask, watch)
-    extension = Path(made.name).suffix
-    name = console.file_name(ask.prompt, extension, made.job_id)
-    path = Path(name) if out is None else out / name if out.is_dir() else out
+        made = _by_server(ask, places, watch) if places.url else _here(ask, places.timeout, watch)
+    path = Path(file_name(ask, made.name, made.job_id))
+    if places.out is not None:
+        path = places.out / path if places.out.is_dir() else places.out
     try:
         console.store(path, made.data)
-        if preview is not None:
-            console.store(preview, sheet(made.data, extension, ask.prompt))
-    except (OSError, BadClip) as error:
+        if places.preview is not None:
+            console.store(places.preview, ask.drawn(made.data, made.name))
+    except (OSError, ValueError) as error:
         raise leave(Exit.FAILED, str(error)) from None
-    frames = made.notes.get("frames")
+    _tell(made, path, places.preview, time.monotonic() - began)
+
+
+def _check_preview(ask: Ask, preview: Path | None) -> None:
+    wanted = ask.choices.format
+    if preview is not None and wanted is not None and wanted not in drawable(ask.task):
+        drawn = ", ".join(drawable(ask.task))
+        raise leave(Exit.USAGE, f"--preview cannot draw {wanted}; it can: {drawn}")
+
+
+def _tell(made: Made, path: Path, preview: Path | None, seconds: float) -> None:
+    counts = [f"{made.notes[name]} {name}" for name in ("frames", "faces") if name in made.notes]
     console.facts(
         [
             ("understood", console.told(made.notes, "understood")),
             ("ignored", console.told(made.notes, "ignored")),
             ("model", made.model),
             ("seed", str(made.request.get("seed", ""))),
-            ("file", f"{path}  ({console.size(len(made.data))}"
-                     f"{f', {frames} frames' if frames else ''})"),
+            ("file", f"{path}  ({', '.join([console.size(len(made.data)), *counts])})"),
             ("preview", str(preview or "")),
-            ("took", f"{time.monotonic() - began:.2f} s"),
+            ("took", f"{seconds:.2f} s"),
         ]
-    )  # fmt: skip
+    )
 
 
-def _with_format(ask: Ask, out: Path | None, preview: Path | None) -> Ask:
-    """The format from the suffix of OUT where none is named; one that can be drawn, if it must."""
-    wanted = ask.format.lower() if ask.format else None
-    if wanted is None and out is not None and out.suffix and not out.is_dir():
-        wanted = out.suffix[1:].lower()
-    if preview is not None and wanted is not None:
-        known = MOTION_FORMATS.get(wanted)
-        if known is None or known.decode is None:
-            drawn = ", ".join(f.name for f in MOTION_FORMATS.values() if f.readable)
-            raise leave(Exit.USAGE, f"--preview cannot draw {wanted}; it can: {drawn}")
-    return Ask(ask.prompt, ask.duration, ask.seed, wanted, ask.model, ask.timeout)
-
-
-def sheet(data: bytes, extension: str, title: str) -> bytes:
-    """A motion file as a sheet of poses, PNG. Raises BadClip."""
-    from kinesphere.formats.sheet import contact_sheet
-
-    known = MOTION_FORMATS.get(extension.removeprefix(".").lower())
-    if known is None or known.decode is None:
-        raise BadClip(f"a {extension} file cannot be drawn")
-    return contact_sheet(known.decode(data), title=title)
-
-
-def _by_server(ask: Ask, url: str, watch: Watch) -> Made:
+def _by_server(ask: Ask, places: Places, watch: Watch) -> Made:
     from kinesphere.client import Client
 
     with answering():
         try:
-            client = Client(url)
+            client = Client(places.url)
         except ValueError as error:
             raise leave(Exit.USAGE, str(error)) from None
         with client:
-            job = client.submit(
-                ask.prompt, duration=ask.duration, seed=ask.seed, format=ask.format,
-                model=ask.model,
-            )  # fmt: skip
+            job = ask.send(client)
             try:
-                job = client.wait(job, ask.timeout, lambda p: watch(p.state, p.fraction, p.phase))
+                job = client.wait(
+                    job, places.timeout, lambda p: watch(p.state, p.fraction, p.phase)
+                )
                 data = client.download(job)
             except (KeyboardInterrupt, TimeoutError):
                 client.cancel(job)
@@ -125,14 +109,14 @@ def _by_server(ask: Ask, url: str, watch: Watch) -> Made:
     return Made(job.id, job.artifacts[-1].name, data, model, job.request, job.notes)
 
 
-def _here(ask: Ask, watch: Watch) -> Made:
+def _here(ask: Ask, seconds: float, watch: Watch) -> Made:
     logs.configure("error", "console")
     with (
         interruptible(),
         tempfile.TemporaryDirectory(prefix="kinesphere-", ignore_cleanup_errors=True) as folder,
     ):
         try:
-            made = asyncio.run(_embedded(ask, Path(folder), watch))
+            made = asyncio.run(_embedded(ask, seconds, Path(folder), watch))
         except CatalogError as error:
             raise leave(Exit.USAGE, str(error)) from None
         except OSError as error:
@@ -140,11 +124,11 @@ def _here(ask: Ask, watch: Watch) -> Made:
     if isinstance(made, Made):
         return made
     if isinstance(made, Rejected):
-        raise leave(Exit.USAGE, _refusal(made))
+        raise leave(Exit.USAGE, refusal(made))
     raise leave(Exit.FAILED, made)
 
 
-async def _embedded(ask: Ask, folder: Path, watch: Watch) -> Made | Rejected | str:
+async def _embedded(ask: Ask, seconds: float, folder: Path, watch: Watch) -> Made | Rejected | str:
     """The whole platform around one job: what it made, or why not.
 
     Refusals are returned, because an exception that leaves the platform's task group is wrapped.
@@ -152,29 +136,28 @@ async def _embedded(ask: Ask, folder: Path, watch: Watch) -> Made | Rejected | s
     from kinesphere.wiring import embedded
 
     # One replica of one model, in a folder of its own, whatever is set for servers.
-    best = Catalog(installed()).default("motion")
-    names = [ask.model] if ask.model else [best.name] if best else None
+    best, model = Catalog(installed()).default(ask.task), ask.choices.model
+    names = [model] if model else [best.name] if best else None
     async with embedded(Settings.model_validate({"data": folder, "models": names})) as platform:
-        return await _one(platform, ask, watch)
+        return await _one(platform, ask, seconds, watch)
 
 
-async def _one(platform: "Platform", ask: Ask, watch: Watch) -> Made | Rejected | str:
+async def _one(
+    platform: "Platform", ask: Ask, seconds: float, watch: Watch
+) -> Made | Rejected | str:
     service, caller = platform.service, Caller("local")
-    wanted = MotionAsk(
-        prompt=ask.prompt, duration=ask.duration, seed=ask.seed, format=ask.format, model=ask.model
-    )
     try:
-        job = (await service.submit_motion(wanted, caller)).job
+        job = (await ask.submit(service, caller)).job
     except Rejected as refusal:
         return refusal
     try:
-        async with asyncio.timeout(ask.timeout):
+        async with asyncio.timeout(seconds):
             async for item in service.follow(job.id, caller):
                 if isinstance(item, Progress):
                     watch("running", item.fraction, item.phase)
             job = await service.job(job.id, caller)
     except TimeoutError:
-        return f"the motion was not made within {ask.timeout:g} s"
+        return f"the {ask.task} was not made within {seconds:g} s"
     except asyncio.CancelledError:
         await service.cancel(job.id, caller)
         raise
@@ -184,11 +167,3 @@ async def _one(platform: "Platform", ask: Ask, watch: Watch) -> Made | Rejected 
     made = job.artifacts[-1]
     data = await platform.files.read(made.key)
     return Made(job.id, made.name, data, f"{job.model} {job.model_version}", job.request, job.notes)
-
-
-def _refusal(refusal: Rejected) -> str:
-    lines = [str(refusal)]
-    for field in refusal.fields:
-        allowed = f" (allowed: {field.allowed})" if field.allowed else ""
-        lines.append(f"  {field.field} {field.problem}{allowed}")
-    return "\n".join(lines)

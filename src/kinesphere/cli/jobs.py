@@ -1,9 +1,11 @@
-"""`kinesphere jobs`, `show`, `cancel`, `models` and `pools`: looking after a server."""
+"""`kinesphere jobs`, `show`, `cancel`, `convert`, `models` and `pools`: looking after a server."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from kinesphere.cli import console
 from kinesphere.cli.exits import Exit, answering, leave
@@ -31,7 +33,7 @@ def listed(url: str | None, states: Sequence[str] | None, limit: int, as_json: b
         console.as_json([asdict(job) for job in found])
         return
     console.table(
-        ("id", "state", "done", "model", "made", "took", "prompt"),
+        ("id", "state", "done", "model", "made", "took", "of"),
         [
             (
                 job.id,
@@ -40,7 +42,7 @@ def listed(url: str | None, states: Sequence[str] | None, limit: int, as_json: b
                 job.model.name,
                 _time(job.created_at),
                 _took(job),
-                str(job.request.get("prompt", "")),
+                _wanted(job.request.get("prompt", job.request.get("picture", ""))),
             )
             for job in found
         ],
@@ -72,7 +74,7 @@ def _show(job: Job, as_json: bool) -> None:
             ("id", job.id),
             ("state", f"{job.state} {job.progress:.0%} {job.phase}".rstrip()),
             ("model", f"{job.model.name} {job.model.version}{simulated}"),
-            *((name, str(value)) for name, value in job.request.items()),
+            *((name, _wanted(value)) for name, value in job.request.items()),
             ("attempts", str(job.attempts)),
             ("made", _time(job.created_at)),
             ("took", _took(job)),
@@ -83,6 +85,13 @@ def _show(job: Job, as_json: bool) -> None:
             *((f"file {a.name}", f"{console.size(a.size)}  {a.url}") for a in job.artifacts),
         ]
     )
+
+
+def converted(url: str | None, job_id: str, format: str, out: Path) -> None:
+    """Write what a job has made in another format."""
+    with _server(url) as client:
+        path = client.convert(job_id, format, out)
+    console.facts([("file", f"{path}  ({console.size(path.stat().st_size)})")])
 
 
 def models(url: str | None, as_json: bool) -> None:
@@ -139,6 +148,13 @@ def pools(url: str | None, as_json: bool) -> None:
         ],
         "no pools",
     )
+
+
+def _wanted(value: Any) -> str:
+    """A field of a request; a picture by its size and kind."""
+    if isinstance(value, dict):
+        return f"{value.get('width')} x {value.get('height')} {value.get('media_type')}"
+    return "" if value is None else str(value)
 
 
 def _time(at: datetime) -> str:

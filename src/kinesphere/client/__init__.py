@@ -18,6 +18,7 @@ from kinesphere.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from kinesphere.client.reports import LeftOut, Measure, Report
 from kinesphere.client.synchronous import Client
 from kinesphere.client.values import (
     Artifact,
@@ -26,6 +27,7 @@ from kinesphere.client.values import (
     FieldProblem,
     Job,
     JobError,
+    MeshOptions,
     Model,
     ModelRef,
     MotionOptions,
@@ -49,6 +51,9 @@ __all__ = [
     "JobError",
     "JobFailed",
     "KinesphereError",
+    "LeftOut",
+    "Measure",
+    "MeshOptions",
     "Model",
     "ModelRef",
     "MotionOptions",
@@ -57,6 +62,7 @@ __all__ = [
     "Progress",
     "Readiness",
     "Rejected",
+    "Report",
     "Stage",
     "TimedOut",
     "Unavailable",

@@ -140,6 +140,13 @@ def generate(
     if options.get("format") is None and to.suffix and not to.is_dir():
         options = {**options, "format": to.suffix[1:].lower()}
     job = yield from flows.submit(prompt, **options)
+    return (yield from awaited(flows, job, to=to, timeout=timeout, on_progress=on_progress))
+
+
+def awaited(
+    flows: Flows, job: Job, *, to: Path, timeout: float, on_progress: OnProgress | None
+) -> Flow[Path]:
+    """Wait for a job and download its last file."""
     job = yield from flows.wait(job, timeout, on_progress)
     yield from download(flows, job, to, None, None)
     return to / job.artifacts[-1].name if to.is_dir() else to
@@ -152,7 +159,8 @@ def _pick(flows: Flows, what: Job | str, file_format: str | None) -> Flow[Artifa
     if job.ended and job.state != "succeeded":
         raise JobFailed(job)
     suffix = f".{file_format.lower()}" if file_format else ""
-    fitting = [a for a in job.artifacts if a.name.lower().endswith(suffix)]
+    # OBJ comes in an archive with its texture: mesh.obj.zip.
+    fitting = [a for a in job.artifacts if a.name.lower().removesuffix(".zip").endswith(suffix)]
     if not fitting:
         made = ", ".join(a.name for a in job.artifacts) or "no file"
         wanted = f"no {file_format}, but " if file_format else ""

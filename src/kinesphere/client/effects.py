@@ -10,6 +10,15 @@ from typing import Any, Generic, TypeAlias, TypeVar
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a form: the form's field, the file's name, its bytes."""
+
+    field: str
+    name: str
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request.
@@ -20,6 +29,8 @@ class Request:
         params: Of the query; a name may occur more than once.
         headers: Beside those that every request has.
         json: The body, or None.
+        form: Fields of a multipart body, beside its files.
+        files: Files of a multipart body.
         read_timeout: Seconds without a byte before it is given up; None for the client's own.
         safe: Whether sending it twice does no more than sending it once.
     """
@@ -29,6 +40,8 @@ class Request:
     params: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Upload, ...] = ()
     read_timeout: float | None = None
     safe: bool = False
 

@@ -114,6 +114,8 @@ class Flows:
             params=request.params or None,
             headers=headers,
             json=request.json,
+            data=dict(request.form) or None,
+            files=[(f.field, (f.name, f.data, wire.BINARY)) for f in request.files] or None,
             timeout=httpx.Timeout(min(limit, read_limit), read=read_limit),
         )
 

@@ -13,6 +13,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from kinesphere.client import wire
+from kinesphere.client.conversions import convert
 from kinesphere.client.downloads import OnBytes, download, generate
 from kinesphere.client.effects import (
     Answer,
@@ -27,10 +28,13 @@ from kinesphere.client.effects import (
     Work,
 )
 from kinesphere.client.flows import Flows, OnProgress
+from kinesphere.client.meshes import generate_mesh, submit_mesh
+from kinesphere.client.reports import Report, validate
 from kinesphere.client.values import (
     Artifact,
     Event,
     Job,
+    MeshOptions,
     Model,
     MotionOptions,
     Pool,
@@ -112,6 +116,47 @@ class Client:
         )
         return self._run(flow)
 
+    def submit_mesh(
+        self,
+        picture: bytes | Path | None = None,
+        *,
+        image_url: str | None = None,
+        **options: Unpack[MeshOptions],
+    ) -> Job:
+        """Ask for a mesh of a picture, given as bytes, a file, or an address that is fetched.
+
+        Raises:
+            Rejected: The picture or the request is not right; `errors` says which fields.
+            ValueError: Not one picture, a mask without one, or a deadline without a time zone.
+            OSError: A file cannot be read.
+        """
+        return self._run(submit_mesh(self._flows, picture, image_url, options))
+
+    def generate_mesh(
+        self,
+        picture: bytes | Path | None = None,
+        *,
+        to: Path | str,
+        image_url: str | None = None,
+        timeout: float = 600.0,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[MeshOptions],
+    ) -> Path:
+        """Ask for a mesh, wait for it and download it: `submit_mesh`, `wait` and `download`.
+
+        The format is taken from the suffix of `to` when it is left out; OBJ is `.obj.zip`.
+        """
+        flow = generate_mesh(
+            self._flows,
+            picture,
+            image_url,
+            to=Path(to),
+            timeout=timeout,
+            on_progress=on_progress,
+            options=options,
+        )
+        return self._run(flow)
+
     def job(self, job_id: str) -> Job:
         """A job as it stands. Raises NotFound."""
         return self._run(self._flows.job(job_id))
@@ -181,6 +226,28 @@ class Client:
         """
         path = None if to is None else Path(to)
         return self._run(download(self._flows, what, path, format, on_progress))
+
+    @overload
+    def convert(self, job: Job | str, format: str, to: None = None) -> bytes: ...
+    @overload
+    def convert(self, job: Job | str, format: str, to: Path | str) -> Path: ...
+    def convert(self, job: Job | str, format: str, to: Path | str | None = None) -> bytes | Path:
+        """A job's last file in another format, made from it by the server; `to` as in `download`.
+
+        Raises:
+            Rejected: The job has no file, or none that can be given so.
+        """
+        path = None if to is None else Path(to)
+        return self._run(convert(self._flows, job, format, path))
+
+    def validate(self, what: Job | str | Path) -> Report:
+        """The server's judgement of a file of yours, or of what a job (or its id) has made.
+
+        Raises:
+            Rejected: The file is not a motion or a mesh that can be checked.
+            OSError: The file cannot be read.
+        """
+        return self._run(validate(self._flows, what))
 
     def models(self) -> tuple[Model, ...]:
         """The models that the server serves."""

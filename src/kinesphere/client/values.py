@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 import msgspec
@@ -138,6 +139,8 @@ class Model:
     max_cjk: int = 0
     min_duration: float | None = None
     max_duration: float | None = None
+    min_faces: int | None = None
+    max_faces: int | None = None
     pools: tuple[str, ...] = ()
     default: bool = False
     embedded: bool = False
@@ -232,6 +235,27 @@ class MotionOptions(TypedDict, total=False):
     """
 
     duration: float
+    seed: int | None
+    format: str | None
+    model: str | None
+    priority: int
+    deadline: datetime | timedelta | None
+    idempotency_key: str | None
+    wait: float | None
+
+
+class MeshOptions(TypedDict, total=False):
+    """What a mesh may be asked for with, beside its picture; as for a motion where not said.
+
+    Attributes:
+        mask: A picture that is white where the object is. With a picture that is sent only.
+        texture: Whether to texture it, as when left out; without, the shape is all.
+        faces: Triangles, met within 5 %; as the model sees fit when left out.
+    """
+
+    mask: bytes | Path | None
+    texture: bool
+    faces: int | None
     seed: int | None
     format: str | None
     model: str | None

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,7 @@ import httpx
 import msgspec
 from httpx_sse import ServerSentEvent
 
-from kinesphere.client.effects import Answer, Request
+from kinesphere.client.effects import Answer, Request, Upload
 from kinesphere.client.errors import (
     ApiError,
     ConnectionFailed,
@@ -24,10 +24,14 @@ from kinesphere.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from kinesphere.client.values import Event, FieldProblem
+from kinesphere.client.values import Event, FieldProblem, MeshOptions
 
 LATER = frozenset({429, 502, 503, 504})
 """Statuses after which the same request may succeed."""
+BINARY = "application/octet-stream"
+_SLOWEST = 50_000
+_HELD = 4_194_304
+"""Bytes that a system takes from us at most before it has sent them: Linux's tcp_wmem."""
 
 
 def motion_request(
@@ -50,30 +54,84 @@ def motion_request(
     Raises:
         ValueError: The deadline has no time zone.
     """
-    body: dict[str, Any] = {"prompt": prompt, "duration": duration, "priority": priority}
-    chosen = {"seed": seed, "format": format, "model": model}
-    body |= {name: value for name, value in chosen.items() if value is not None}
-    if deadline is not None:
-        body["deadline"] = _moment(deadline, now).isoformat()
-    headers = {"Idempotency-Key": idempotency_key or key}
-    if wait is not None:
-        headers["Prefer"] = f"wait={max(0, math.ceil(wait))}"
+    chosen = {"seed": seed, "format": format, "model": model, "deadline": _moment(deadline, now)}
     return Request(
         method="POST",
         url="/v1/motions",
-        headers=headers,
-        json=body,
+        headers=_headers(idempotency_key or key, wait),
+        json={"prompt": prompt, "duration": duration, "priority": priority} | _given(chosen),
         read_timeout=None if wait is None else timeout + wait,
         safe=True,
     )
 
 
-def _moment(deadline: datetime | timedelta, now: float) -> datetime:
+def mesh_request(
+    image_url: str | None,
+    files: tuple[Upload, ...],
+    options: MeshOptions,
+    *,
+    key: str,
+    now: float,
+    timeout: float,
+) -> Request:
+    """The request for a mesh: a form with its files, or JSON with the picture's address.
+
+    Raises:
+        ValueError: The deadline has no time zone.
+    """
+    fields: dict[str, Any] = {
+        "image_url": image_url,
+        "texture": options.get("texture", True),
+        "faces": options.get("faces"),
+        "seed": options.get("seed"),
+        "format": options.get("format"),
+        "model": options.get("model"),
+        "priority": options.get("priority", 5),
+        "deadline": _moment(options.get("deadline"), now),
+    }
+    fields = _given(fields)
+    wait = options.get("wait")
+    patience = timeout + upload_seconds(files) + (wait or 0.0)
+    return Request(
+        method="POST",
+        url="/v1/meshes",
+        headers=_headers(options.get("idempotency_key") or key, wait),
+        json=None if files else fields,
+        form={name: _text(value) for name, value in fields.items()} if files else {},
+        files=files,
+        read_timeout=patience if files or wait is not None else None,
+        safe=True,
+    )
+
+
+def upload_seconds(files: tuple[Upload, ...]) -> float:
+    """How long files may still be on their way when the last byte was handed to the system."""
+    return min(_HELD, sum(len(each.data) for each in files)) / _SLOWEST
+
+
+def _headers(key: str, wait: float | None) -> dict[str, str]:
+    headers = {"Idempotency-Key": key}
+    if wait is not None:
+        headers["Prefer"] = f"wait={max(0, math.ceil(wait))}"
+    return headers
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _moment(deadline: datetime | timedelta | None, now: float) -> str | None:
+    if deadline is None:
+        return None
     if isinstance(deadline, timedelta):
-        return datetime.fromtimestamp(now, UTC) + deadline
+        deadline = datetime.fromtimestamp(now, UTC) + deadline
     if deadline.tzinfo is None:
         raise ValueError("a deadline without a time zone could mean several times")
-    return deadline
+    return deadline.isoformat()
 
 
 def error_of(answer: Answer, now: float) -> ApiError:

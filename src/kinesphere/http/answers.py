@@ -2,12 +2,15 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.http.gateway import Gateway, preferred_wait
@@ -52,6 +55,23 @@ def checked_key(key: str | None) -> str | None:
         f"The Idempotency-Key {problem}.",
         (FieldError("Idempotency-Key", problem, "1 to 128 visible ASCII characters"),),
     )
+
+
+@asynccontextmanager
+async def form_of(request: Request, *, files: int) -> AsyncIterator[FormData]:
+    """A multipart body, its files closed at the end. Raises Rejected for one that is none."""
+    try:
+        form = await request.form(max_files=files, max_fields=20, max_part_size=65_536)
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        problem = f"cannot be read as a form: {error.detail}"
+        fault = FieldError("", problem, f"multipart/form-data with at most {files} files")
+        raise Rejected("INVALID_REQUEST", f"The body {problem}", (fault,)) from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def validated(kind: type[Fields], given: bytes | Mapping[str, Any]) -> Fields:

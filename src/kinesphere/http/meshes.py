@@ -1,5 +1,8 @@
 """Asking for meshes: by upload or by address, and the queued form with a task id."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
@@ -8,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.core.jobs import Job, State
-from kinesphere.http.answers import accepted_answer, checked_key, validated
+from kinesphere.http.answers import accepted_answer, checked_key, form_of, validated
 from kinesphere.http.bodies import MeshFields, MeshRequest, TaskRequest
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, media_type
@@ -37,22 +40,20 @@ _FILES: Final = ("image", "mask")
 
 
 class _Given(BaseModel):
-    """A request for a mesh, whichever way it came."""
+    """A request for a mesh, whichever way it came; `source` is the field that has the picture."""
 
     fields: MeshFields
+    source: str
     picture: bytes
-    mask: bytes | None
+    mask: bytes | None = None
 
 
 async def _given(request: Request, at: At) -> _Given:
     """The fields and the pictures of a multipart or JSON body."""
     kind = media_type(request)
     if kind == "multipart/form-data":
-        form = await request.form(max_files=2, max_fields=20, max_part_size=65_536)
-        try:
+        async with form_of(request, files=len(_FILES)) as form:
             return await _of_form(form)
-        finally:
-            await form.close()
     if kind != "application/json":
         problem = f"is {kind[:80]!r}" if kind else "is missing"
         raise Rejected(
@@ -62,7 +63,7 @@ async def _given(request: Request, at: At) -> _Given:
         )
     body = validated(MeshRequest, await request.body())
     picture = await at.fetcher.fetch(body.image_url)
-    return _Given(fields=body, picture=picture, mask=None)
+    return _Given(fields=body, source="image_url", picture=picture)
 
 
 async def _of_form(form: FormData) -> _Given:
@@ -82,8 +83,21 @@ async def _of_form(form: FormData) -> _Given:
     if "image" not in files:
         raise _wrong("image", "is missing", "a PNG, JPEG or WebP picture")
     return _Given(
-        fields=validated(MeshFields, fields), picture=files["image"], mask=files.get("mask")
+        fields=validated(MeshFields, fields),
+        source="image",
+        picture=files["image"],
+        mask=files.get("mask"),
     )
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Refusals of the picture name the field that the caller gave it in."""
+    try:
+        yield
+    except Rejected as refusal:
+        fields = (replace(f, field=source) if f.field == "picture" else f for f in refusal.fields)
+        raise replace(refusal, fields=tuple(fields)) from None
 
 
 def _wrong(field: str, problem: str, allowed: str) -> Rejected:
@@ -152,9 +166,10 @@ async def create_mesh(
     The picture comes as a multipart upload named `image`, or JSON names it by `image_url`. The
     untextured mesh is there as soon as the shape is done.
     """
-    accepted = await at.service.submit_mesh(
-        given.fields.ask(), given.picture, given.mask, caller, checked_key(idempotency_key)
-    )
+    with _naming(given.source):
+        accepted = await at.service.submit_mesh(
+            given.fields.ask(), given.picture, given.mask, caller, checked_key(idempotency_key)
+        )
     return await accepted_answer(
         at=at,
         request=request,
@@ -176,7 +191,8 @@ async def queue_mesh(body: TaskRequest, caller: Ask, at: At) -> TaskAccepted:
     """The short queued form: a picture by its address, a task id to ask for."""
     picture = await at.fetcher.fetch(body.image_url)
     user = Caller(body.user_id or caller.user, caller.request_id, caller.operator)
-    accepted = await at.service.submit_mesh(body.ask(), picture, None, user)
+    with _naming("image_url"):
+        accepted = await at.service.submit_mesh(body.ask(), picture, None, user)
     return TaskAccepted(task_id=accepted.job.id, status="queued")
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 
 from kinesphere.core.failures import FieldError, Rejected
-from kinesphere.http.answers import validated
+from kinesphere.http.answers import form_of, validated
 from kinesphere.http.bodies import ValidationRequest
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, media_type
@@ -60,16 +60,13 @@ async def validate(request: Request, caller: Ask, at: At) -> ValidationReport:
             f"The Content-Type {problem}.",
             (FieldError("Content-Type", problem, "multipart/form-data or application/json"),),
         )
-    form = await request.form(max_files=1, max_fields=4, max_part_size=65_536)
-    try:
+    async with form_of(request, files=1) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             found = FieldError("file", "is missing", "an upload with a file name")
             raise Rejected("INVALID_REQUEST", "The request is not right: no file.", (found,))
         name = file.filename.replace("\\", "/").rpartition("/")[2][-200:]
         return _report(await at.service.judged(name, await file.read()))
-    finally:
-        await form.close()
 
 
 def _report(found: dict[str, Any]) -> ValidationReport:

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _INPUT_TYPES: Final = "application/octet-stream"
 
 
+def check_size(name: str, data: bytes, largest: int) -> None:
+    """Raise Rejected with IMAGE_TOO_LARGE for a picture of more than `largest` bytes."""
+    if len(data) > largest:
+        field = FieldError(name, f"has {len(data)} bytes", f"at most {largest} bytes")
+        raise Rejected("IMAGE_TOO_LARGE", f"The {name} has {len(data)} bytes.", (field,))
+
+
 def examined(name: str, data: bytes, pixels: int) -> dict[str, Json]:
     """Facts about a picture that can be used: media type, size, SHA-256.
 

@@ -116,9 +116,12 @@ class Service:
         model = requests.choose(self.catalog, "mesh", ask.model)
         request = requests.check_mesh(ask, model, self._clock.now())
         given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
-        limit = self._terms.picture_pixels
+        terms = self._terms
         for name, data in given.items():
-            request[name] = await asyncio.to_thread(files.examined, name, data, limit)
+            files.check_size(name, data, terms.picture_bytes)
+            request[name] = await asyncio.to_thread(
+                files.examined, name, data, terms.picture_pixels
+            )
         job = self._new_job(ask, model, request, caller)
         if not ask.texture:
             job = replace(job, pools=model.pools[:1])

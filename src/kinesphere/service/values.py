@@ -58,11 +58,13 @@ class Terms:
     Attributes:
         link_seconds: How long a download link lives, in seconds.
         max_queue: Jobs that may wait in one pool.
+        picture_bytes: Largest file of a picture.
         picture_pixels: Most pixels of a picture.
     """
 
     link_seconds: float = 3600.0
     max_queue: int = 10_000
+    picture_bytes: int = 20_971_520
     picture_pixels: int = 50_000_000
 
 

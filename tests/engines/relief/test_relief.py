@@ -1,0 +1,166 @@
+"""relief as the platform runs it: shape, then texture, on pictures of every kind."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+from PIL import Image
+
+from kinesphere.core.failures import Failure
+from kinesphere.engines.relief.engine import Shape, Texture
+from kinesphere.formats import mesh_glb
+from kinesphere.formats.mesh import MESH_FORMATS, Mesh
+from kinesphere.ports import Made, Outcome, Work
+from kinesphere.quality.mesh import judge_mesh
+from kinesphere.quality.topology import closed
+from tests import pictures
+from tests.judges.node import Judge, node_judge
+
+__all__ = ["node_judge"]
+PICTURES = Path(__file__).parent / "pictures"
+DEPTHS = {"mug": 0.6, "bottle": 0.2, "chair": 0.45, "teapot": 0.5, "mushroom": 0.8, "duck": 0.4}
+"""Depth over the longer side that each thing has at least; the solids are in `still_life`."""
+Inputs = dict[str, bytes]
+
+
+def run(engine: Shape | Texture, inputs: Inputs, **request: Any) -> Outcome:
+    work = Work({"texture": True, "format": "glb", "seed": 0, **request}, inputs)
+    (outcome,) = engine.run([work], lambda *told: None, lambda index: False)
+    return outcome
+
+
+def files(outcome: Outcome) -> Inputs:
+    assert isinstance(outcome, Made), outcome
+    assert isinstance(outcome.asset, tuple)
+    return {file.name: file.data for file in outcome.asset}
+
+
+def modelled(picture: bytes, **request: Any) -> Mesh:
+    (data,) = files(run(Shape(), {"picture": picture}, texture=False, **request)).values()
+    return mesh_glb.decode(data)
+
+
+def horse() -> bytes:
+    draw: Callable[[], NDArray[np.bool_]] = skimage.data.horse
+    silhouette = draw()
+    return pictures.encoded(Image.fromarray(silhouette.astype(np.uint8) * 255))
+
+
+@pytest.mark.parametrize("picture", [pictures.png(), pictures.jpeg(), pictures.cut_out(), horse()])
+def test_every_shape_is_closed_and_stands_on_the_ground(picture: bytes) -> None:
+    mesh = modelled(picture)
+    assert closed(mesh.faces.astype(np.int64))
+    assert mesh.vertices[:, 1].min() == 0.0
+    assert np.ptp(mesh.vertices, axis=0).max() <= 1.2
+    assert judge_mesh(mesh)["normals_inward"].value == 0.0
+
+
+@pytest.mark.parametrize("path", sorted(PICTURES.glob("*.jpg")), ids=lambda path: path.stem)
+def test_every_thing_is_solid_and_well_formed(path: Path) -> None:
+    picture = path.read_bytes()
+    outcome = run(Shape(), {"picture": picture})
+    first = files(outcome)
+    assert isinstance(outcome, Made)
+    mask = outcome.notes["mask"]
+    assert isinstance(mask, dict)
+    assert mask["method"] == "backdrop"
+    second = files(run(Texture(), {"picture": picture, **first}))
+    mesh = mesh_glb.decode(second["mesh.glb"])
+    report = judge_mesh(mesh)
+    assert report.verdict != "fail", report.as_dict()
+    for name in ("open_edges", "nonmanifold_edges", "pinched_vertices", "floaters"):
+        assert report[name].verdict == "pass"
+    width, height, depth = np.ptp(mesh.vertices, axis=0)
+    assert depth > DEPTHS.get(path.stem, 0.15) * max(width, height)
+
+
+@pytest.mark.parametrize("name", ["mug", "chair"])
+def test_the_khronos_validator_has_nothing_to_say(
+    name: str, tmp_path: Path, node_judge: Judge
+) -> None:
+    picture = (PICTURES / f"{name}.jpg").read_bytes()
+    first = files(run(Shape(), {"picture": picture}))
+    second = files(run(Texture(), {"picture": picture, **first}))
+    for file, data in (*first.items(), *second.items()):
+        if file.endswith(".glb"):
+            (tmp_path / file).write_bytes(data)
+            issues = node_judge("gltf_report.mjs", tmp_path / file)["issues"]
+            assert issues["numErrors"] == issues["numWarnings"] == 0, issues["messages"]
+
+
+@pytest.mark.parametrize("faces", [500, 4000, 30_000, 90_000])
+def test_faces_are_as_many_as_asked_and_still_closed(faces: int) -> None:
+    mesh = modelled(horse(), faces=faces)
+    assert len(mesh.faces) == pytest.approx(faces, rel=0.05)
+    assert closed(mesh.faces.astype(np.int64))
+
+
+def test_a_mug_is_as_deep_as_wide_and_keeps_the_hole_of_its_handle() -> None:
+    mesh = modelled(pictures.png())
+    # The drawn body is 48 of 60 high.
+    body = 48.0 / 60.0 * np.ptp(mesh.vertices[:, 1])
+    assert np.ptp(mesh.vertices[:, 2]) == pytest.approx(body, rel=0.08)
+    edges = len(mesh.faces) * 3 // 2
+    assert len(mesh.vertices) - edges + len(mesh.faces) == 0
+
+
+@pytest.mark.parametrize("form", MESH_FORMATS)
+def test_the_second_stage_paints_the_first_ones_shape(form: str) -> None:
+    picture = pictures.png()
+    first = files(run(Shape(), {"picture": picture}, format=form))
+    assert list(first) == ["shape.glb", "object.png"]
+    bare = mesh_glb.decode(first["shape.glb"])
+    second = files(run(Texture(), {"picture": picture, **first}, format=form))
+    ((name, data),) = second.items()
+    assert name == f"mesh{MESH_FORMATS[form].extension}"
+    mesh = MESH_FORMATS[form].decode(data)
+    assert len(mesh.faces) == len(bare.faces)
+    report = judge_mesh(mesh)
+    assert report.verdict == "pass", report.as_dict()
+    assert ("texture_spread" in [m.name for m in report.measures]) == (form in ("glb", "obj"))
+
+
+def test_equal_work_gives_equal_bytes() -> None:
+    first, again = (run(Shape(), {"picture": pictures.png()}) for _ in range(2))
+    assert files(first) == files(again)
+
+
+def test_the_callers_mask_is_obeyed() -> None:
+    mask = Image.new("L", (256, 256))
+    mask.paste(255, (60, 60, 160, 200))
+    inputs = {"picture": pictures.png(), "mask": pictures.encoded(mask)}
+    outcome = run(Shape(), inputs)
+    assert isinstance(outcome, Made)
+    assert outcome.notes["mask"] == {"method": "mask", "confidence": 1.0}
+    with Image.open(io.BytesIO(files(outcome)["object.png"])) as kept:
+        assert kept.getbbox() == (60, 60, 160, 200)
+
+
+def nothing() -> dict[str, Image.Image]:
+    draw = np.random.default_rng(0)
+    dot = Image.new("RGB", (256, 256), "white")
+    dot.paste((0, 0, 0), (100, 100, 104, 104))
+    return {
+        "blank": Image.new("RGB", (256, 256), (90, 120, 150)),
+        "transparent": Image.new("RGBA", (256, 256), (255, 0, 0, 0)),
+        "noise": Image.fromarray(draw.integers(0, 256, (256, 256, 3), dtype=np.uint8)),
+        "dot": dot,
+    }
+
+
+@pytest.mark.parametrize("name", ["blank", "transparent", "noise", "dot"])
+def test_a_picture_without_an_object_is_refused(name: str) -> None:
+    outcome = run(Shape(), {"picture": pictures.encoded(nothing()[name])})
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "IMAGE_REJECTED"
+
+
+def test_a_damaged_picture_is_refused() -> None:
+    outcome = run(Shape(), {"picture": pictures.png()[:500]})
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "IMAGE_REJECTED"
