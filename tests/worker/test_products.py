@@ -5,11 +5,12 @@ import pytest
 
 from kinesphere.core.failures import Failure
 from kinesphere.formats.clip import Clip
+from kinesphere.formats.mesh import MESH_FORMATS, Mesh
 from kinesphere.ports import File, Made, Outcome
 from kinesphere.worker.products import LONGEST_DETAIL, Product, product, raised
 from tests.worker import engines
 
-GOOD = File("mesh.glb", "model/gltf-binary", b"glTF")
+GOOD = File("asset.bin", "model/gltf-binary", b"glTF")
 
 
 def test_finished_files_pass_as_they_are() -> None:
@@ -100,3 +101,27 @@ def test_details_are_short_and_can_be_sent() -> None:
     failure = raised(ValueError("\ud800" * 1000))
     assert len(failure.detail) <= LONGEST_DETAIL
     assert failure.detail.encode()
+
+
+def test_a_mesh_is_judged_and_a_broken_one_is_not_delivered() -> None:
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int32)
+    whole = Mesh(corners, faces)
+    file = File("mesh.stl", "model/stl", MESH_FORMATS["stl"].encode(whole))
+    made = product(Made((file,)), "stl")
+    assert isinstance(made, Product)
+    assert made.files == (file,)
+    quality = made.notes["quality"]
+    assert isinstance(quality, dict)
+    assert quality["verdict"] == "pass"
+
+    inside_out = Mesh(corners, faces[:, ::-1].copy())
+    turned = File("mesh.stl", "model/stl", MESH_FORMATS["stl"].encode(inside_out))
+    rejected = product(Made((turned,)), "stl")
+    assert isinstance(rejected, Failure)
+    assert rejected.code == "QUALITY_REJECTED"
+    assert "normals_inward" in rejected.detail
+
+    garbled = product(Made((File("mesh.glb", "model/gltf-binary", b"glTF"),)), "glb")
+    assert isinstance(garbled, Failure)
+    assert garbled.code == "ENGINE_OUTPUT_INVALID"

@@ -29,7 +29,7 @@ from kinesphere.quality.report import Check, LeftOut, Measure, Report
 from kinesphere.quality.topology import crowded_edges, open_edges, parts, pinched_vertices, volumes
 
 _CLOSED: Final = "definition of a closed two-manifold; slicers and booleans need one"
-_SLIVER: Final = "numeric: float32 loses the normal of a triangle under 1e-12 of its edges' square"
+_SLIVER: Final = "numeric: height under 1e-6 of the longest side is lost in float32"
 _PART: Final = "a part under 0.1 % is a speck, one over 5 % is an object of its own"
 
 WHOLE: Final = Check("integrity", "", None, 0.0, "definition of a mesh")
@@ -50,6 +50,11 @@ UV: Final = Check(
 FLAT: Final = Check(
     "texture_spread", "", 2.0, 0.5, "JPEG of one colour keeps under 0.5", lower_is_worse=True
 )
+
+CHECKS: Final = (
+    WHOLE, OPEN, CROWDED, PINCHED, INWARD, DEGENERATE, FLOATERS, CROSSING, UV, FLAT,
+)  # fmt: skip
+"""Every check, in the order of the report."""
 
 
 def judge_mesh(mesh: Mesh) -> Report:

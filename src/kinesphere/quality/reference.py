@@ -7,7 +7,8 @@ import numpy as np
 
 from kinesphere.formats.clip import STANDARD, Clip
 from kinesphere.quality.judgement import judge
-from kinesphere.quality.report import Measure
+from kinesphere.quality.mesh import CHECKS
+from kinesphere.quality.report import Check, Measure
 
 _HEAD: Final = """\
 # Quality
@@ -19,7 +20,8 @@ again with another seed where the caller chose none, at most three times in all,
 fails with `QUALITY_REJECTED` and the checks that failed. Warnings are delivered, told in the job's
 `notes.quality`, and counted in the metrics `kinesphere_quality_*`.
 
-`POST /validate` judges a job, or a BVH, GLB or NPZ file that is sent:
+`POST /validate` judges a job, or a file that is sent: a motion as BVH, GLB or NPZ, a mesh as GLB,
+OBJ in a ZIP, PLY or STL:
 
 ```
 curl -X POST http://127.0.0.1:8000/validate -F file=@motion.bvh
@@ -37,15 +39,26 @@ Joint limits are measured by swing and twist about the joint, not by Euler angle
 | --- | --- | --- | --- | --- |
 """
 
+_MESHES: Final = """
+## Meshes
+
+Checks of a closed surface are left out for one that is open, and those of a texture where there is
+none.
+
+| measure | unit | warns beyond | fails beyond | source |
+| --- | --- | --- | --- | --- |
+"""
+
 
 def reference() -> str:
     """The whole page, in Markdown."""
     still = np.broadcast_to(np.eye(3), (8, len(STANDARD.names), 3, 3)).copy()
     report = judge(Clip(np.tile(STANDARD.offsets[0], (8, 1)), still), idle_asked=False)
-    return _HEAD + "".join(_row(measure) for measure in report.measures)
+    motions = "".join(_row(measure) for measure in report.measures)
+    return _HEAD + motions + _MESHES + "".join(_row(check) for check in CHECKS)
 
 
-def _row(measure: Measure) -> str:
+def _row(measure: Measure | Check) -> str:
     side = "below " if measure.lower_is_worse else ""
     limits = [
         "-" if limit is None else f"{side}{limit:g}" for limit in (measure.warn_at, measure.fail_at)

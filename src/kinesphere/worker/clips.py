@@ -13,8 +13,9 @@ from kinesphere.core.jobs import Json
 from kinesphere.formats.clip import STANDARD, Clip
 from kinesphere.formats.motion import MOTION_FORMATS, BadClip
 from kinesphere.ports import File, Made
-from kinesphere.quality import Measure, Report, judge
-from kinesphere.worker.products import Product, invalid, plain
+from kinesphere.quality import judge
+from kinesphere.worker.judgements import rejection, summary
+from kinesphere.worker.products import Product, invalid
 
 _KEPT: Final = MOTION_FORMATS["npz"]
 
@@ -35,7 +36,7 @@ def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Fa
         return Failure("INVALID_REQUEST", f"A motion cannot be written as {file_format!r}.")
     report = judge(asset, idle_asked=made.still)
     if report.verdict == "fail":
-        return Failure("QUALITY_REJECTED", plain(_faults(report)))
+        return rejection("motion", report)
     try:
         data = wanted.encode(asset)
     except BadClip as error:
@@ -44,7 +45,7 @@ def motion(made: Made, notes: dict[str, Json], file_format: str) -> Product | Fa
     if wanted.decode is None:
         files.insert(0, File(f"clip{_KEPT.extension}", _KEPT.media_type, _KEPT.encode(asset)))
     facts: dict[str, Json] = {"frames": asset.frames, "fps": asset.fps}
-    return Product(tuple(files), {**notes, **facts, "quality": _summary(report)})
+    return Product(tuple(files), {**notes, **facts, "quality": summary(report)})
 
 
 def warm_up(formats: Sequence[str]) -> None:
@@ -54,22 +55,3 @@ def warm_up(formats: Sequence[str]) -> None:
     judge(clip, idle_asked=True)
     for name in formats:
         MOTION_FORMATS[name].encode(clip)
-
-
-def _faults(report: Report) -> str:
-    failing = (_figure(measure) for measure in report.measures if measure.verdict == "fail")
-    return f"The motion failed: {', '.join(failing)}."
-
-
-def _figure(measure: Measure) -> str:
-    value = "undefined" if measure.value is None else f"{measure.value:.4g} {measure.unit}".strip()
-    limit = "" if measure.fail_at is None else f" (limit {measure.fail_at:g})"
-    return f"{measure.name} {value}{limit}"
-
-
-def _summary(report: Report) -> dict[str, Json]:
-    return {
-        "verdict": report.verdict,
-        "measures": {m.name: m.value for m in report.measures},
-        "warned": [m.name for m in report.measures if m.verdict == "warn"],
-    }

@@ -19,6 +19,8 @@ from kinesphere.ports import File, Made
 LONGEST_DETAIL: Final = 500
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 
+_MESHES: Final = (".glb", ".obj.zip", ".ply", ".stl")
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -36,7 +38,7 @@ def product(outcome: object, file_format: str) -> Product | Failure:
         file_format: Name of the motion format asked for; no matter for finished files.
 
     Returns:
-        A product; its notes have the `quality` of a clip. Or the engine's own failure, or
+        A product; its notes have the `quality` of a clip or a mesh. Or the engine's own failure, or
         ENGINE_OUTPUT_INVALID, or QUALITY_REJECTED with the checks that failed.
     """
     if isinstance(outcome, Failure):
@@ -51,9 +53,15 @@ def product(outcome: object, file_format: str) -> Product | Failure:
         return invalid("The engine's notes are not an object.")
     if isinstance(outcome.asset, tuple):
         problem = _problem(outcome.asset)
-        return invalid(problem) if problem else Product(outcome.asset, notes)
+        return invalid(problem) if problem else _judged(Product(outcome.asset, notes))
     clips = import_module("kinesphere.worker.clips")
     return cast("Product | Failure", clips.motion(outcome, notes, file_format))
+
+
+def _judged(made: Product) -> Product | Failure:
+    if not any(file.name.endswith(_MESHES) for file in made.files):
+        return made
+    return cast("Product | Failure", import_module("kinesphere.worker.meshes").mesh(made))
 
 
 def invalid(problem: str) -> Failure:

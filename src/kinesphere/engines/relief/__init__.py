@@ -32,7 +32,7 @@ MODELS: Final = (
             ),
         ),
         formats=("glb", "obj", "ply", "stl"),
-        faces=(200, 200_000),
+        faces=(500, 90_000),
         embedded=True,
     ),
 )
