@@ -236,10 +236,14 @@ class Service:
         await self.job(job_id, caller)
         async with self._feed.listen(job_id) as news, self._patience(None):
             last = after
+            # Asked before the events are read: an end that comes between is then in what follows.
+            over = await self._ended(job_id)
             for record in await self._ledger.events(after, job_id):
                 yield record
                 last = record.seq
-            if await self._ended(job_id):
+                over = over or record.event.kind in _LAST
+                over = over and record.event.kind is not EventKind.REVIVED
+            if over:
                 return
             async for item in news:
                 if isinstance(item, Progress):

@@ -1,0 +1,83 @@
+"""Following a job to its end, whatever happens between two reads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kinesphere.adapters.artifacts_local import LocalArtifacts
+from kinesphere.adapters.feed_embedded import EmbeddedFeed
+from kinesphere.adapters.hints_embedded import EmbeddedHints
+from kinesphere.adapters.ledger_memory import MemoryLedger
+from kinesphere.core.catalog import Catalog
+from kinesphere.core.failures import Failure
+from kinesphere.core.jobs import Cancel, EventKind, Fail, Revive
+from kinesphere.ports import PoolStatus, Record
+from kinesphere.service import Caller, Service, Terms
+from tests.clock import VirtualClock
+from tests.core.jobs import new_job
+
+ME = Caller("local")
+
+
+class NoPools:
+    def statuses(self) -> Mapping[str, PoolStatus]:
+        return {}
+
+    async def warm(self, seconds: float) -> bool:
+        return True
+
+
+class HastyLedger(MemoryLedger):
+    """A ledger in which the job ends right after its events were read."""
+
+    async def events(
+        self, after: int = 0, job_id: str | None = None, limit: int = 1000
+    ) -> tuple[Record, ...]:
+        found = await super().events(after, job_id, limit)
+        assert job_id is not None
+        await self.apply(job_id, Cancel())
+        return found
+
+
+def service(ledger: MemoryLedger, feed: EmbeddedFeed, clock: VirtualClock, folder: Path) -> Service:
+    return Service(
+        catalog=Catalog(()),
+        ledger=ledger,
+        hints=EmbeddedHints(clock),
+        feed=feed,
+        artifacts=LocalArtifacts(folder, b"0" * 32, clock),
+        pools=NoPools(),
+        clock=clock,
+        new_id=str,
+        new_seed=int,
+        terms=Terms(),
+    )
+
+
+async def kinds(platform: Service, job_id: str, after: int = 0) -> list[EventKind]:
+    return [
+        item.event.kind
+        async for item in platform.follow(job_id, ME, after)
+        if isinstance(item, Record)
+    ]
+
+
+async def test_an_end_between_two_reads_is_told(tmp_path: Path) -> None:
+    clock, feed = VirtualClock(), EmbeddedFeed()
+    ledger = HastyLedger(clock, feed)
+    job = (await ledger.submit(new_job())).job
+    told = await kinds(service(ledger, feed, clock, tmp_path), job.id)
+    assert told == [EventKind.SUBMITTED, EventKind.CANCELLED]
+
+
+async def test_an_ended_job_is_told_to_its_end_and_not_beyond(tmp_path: Path) -> None:
+    clock, feed = VirtualClock(), EmbeddedFeed()
+    ledger = MemoryLedger(clock, feed)
+    job = (await ledger.submit(new_job(created_at=clock.now(), ready_at=clock.now()))).job
+    await ledger.claim("choreo", "w", 1, 9.0)
+    await ledger.apply(job.id, Fail(1, Failure("PROMPT_NOT_UNDERSTOOD", "nothing")))
+    await ledger.apply(job.id, Revive())
+    await ledger.apply(job.id, Cancel())
+    platform = service(ledger, feed, clock, tmp_path)
+    told = await kinds(platform, job.id)
+    assert told[-3:] == [EventKind.FAILED, EventKind.REVIVED, EventKind.CANCELLED]
+    assert await kinds(platform, job.id, after=1000) == []
