@@ -202,3 +202,12 @@ def test_importing_the_settings_brings_no_web_framework() -> None:
     code = "import kinesphere.settings, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"fastapi", "pydantic_settings", "platformdirs", "numpy"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_read_somewhere(name: str) -> None:
+    source = Path(__file__).parents[1] / "src" / "kinesphere"
+    readers = [p for p in source.rglob("*.py") if p.parent.name != "settings"]
+    # The mapping of replicas is read through the method that knows its default.
+    attribute = "replicas_of" if name == "replicas" else name
+    assert any(re.search(rf"settings\.{attribute}\b", p.read_text("utf-8")) for p in readers)

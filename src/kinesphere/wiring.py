@@ -144,7 +144,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Platform]:
         )
         teller = JobLog(prompt_text=settings.prompt_log)
         news = JobNews(feed, ledger.get, [teller.tell, metrics.tell])
-        keeper = Keeper(clock, ledger, hints)
+        keeper = Keeper(clock, ledger, hints, settings.reap_seconds)
         retention = Retention(ledger, artifacts, clock, settings.retention_days)
         running = [asyncio.create_task(_kept(loop, clock)) for loop in (news, keeper, retention)]
         platform = Platform(settings, clock, catalog, service, fleet, artifacts, metrics)

@@ -191,7 +191,6 @@ async def test_what_workers_tell(server: Server) -> None:
     metrics.batch_ended("choreo", 1, 1.0)
     metrics.lease_lost("choreo")
     metrics.stale_token("choreo")
-    metrics.committed(4)
     server.reading = replace(server.reading, memory={"choreo": 1_000})
     assert await server.value("kinesphere_engine_start_seconds_sum", phase="load") == 2
     assert await server.value("kinesphere_engine_start_seconds_sum", phase="warm_up") == 0.5
@@ -201,7 +200,6 @@ async def test_what_workers_tell(server: Server) -> None:
     assert await server.value("hunyuan3d_inference_duration_seconds_sum") == 12
     assert await server.value("kinesphere_leases_lost_total", pool="choreo") == 1
     assert await server.value("kinesphere_stale_tokens_total", pool="choreo") == 1
-    assert await server.value("kinesphere_ledger_commit_changes_sum") == 4
     assert await server.value("kinesphere_replica_memory_bytes", pool="choreo") == 1_000
 
 
@@ -224,8 +222,9 @@ async def test_nobody_and_no_prompt_is_on_the_page(server: Server) -> None:
 
 async def test_servers_in_one_process_count_apart(server: Server) -> None:
     other = Server()
-    server.metrics.committed(1)
-    assert await other.value("kinesphere_ledger_commit_changes_sum") == 0
+    server.metrics.lease_lost("choreo")
+    assert await server.value("kinesphere_leases_lost_total", pool="choreo") == 1
+    assert await other.value("kinesphere_leases_lost_total", pool="choreo") == 0
 
 
 def judged(**quality: Json) -> Job:

@@ -82,7 +82,7 @@ async def test_who_lost_the_lease_cannot_finish(bench: Bench) -> None:
     first = bench.start(seams=cut_off, terms=replace(CALM, lease=3.0))
     cable.cut = {"extend", "apply"}
     await wait_until(lambda: cable.missed >= 2, "the first replica cannot say a word")
-    keeper = Keeper(bench.seams.clock, bench.seams.ledger, bench.seams.hints)
+    keeper = Keeper(bench.seams.clock, bench.seams.ledger, bench.seams.hints, 1.0)
 
     async def reaped() -> bool:
         await keeper.round()

@@ -65,7 +65,7 @@ async def test_a_keeper_returns_lost_jobs_and_rings_for_them(bench: Bench) -> No
     job = await bench.submit()
     await bench.seams.hints.wait("m", 0.0)
     await bench.seams.ledger.claim("m", "gone", 1, 1.0)
-    keeper = Keeper(bench.seams.clock, bench.seams.ledger, bench.seams.hints)
+    keeper = Keeper(bench.seams.clock, bench.seams.ledger, bench.seams.hints, 1.0)
 
     async def queued() -> bool:
         await keeper.round()
@@ -84,7 +84,7 @@ async def test_a_keeper_goes_on_when_the_ledger_is_away(bench: Bench) -> None:
             rounds += 1
             raise LedgerUnavailable
 
-    keeper = Away(bench.seams.clock, bench.seams.ledger, bench.seams.hints)
+    keeper = Away(bench.seams.clock, bench.seams.ledger, bench.seams.hints, 1.0)
     task = asyncio.create_task(keeper.run())
     await wait_until(lambda: rounds == 3, "three rounds")
     task.cancel()

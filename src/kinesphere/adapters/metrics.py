@@ -128,13 +128,6 @@ class Metrics:
             _LOAD,
             "seconds",
         )
-        self._commits = histogram(
-            "kinesphere_ledger_commit_changes",
-            "Changes that one commit of the ledger made durable together.",
-            (),
-            _SIZES,
-            "changes",
-        )
         route = ("route", "method")
         self._requests = counter(
             "kinesphere_http_requests_total", "Requests answered.", (*route, "status")
@@ -229,10 +222,6 @@ class Metrics:
     def stale_token(self, pool: str) -> None:
         """See the workers' `Observer`."""
         self._stale.labels(pool).inc()
-
-    def committed(self, changes: int) -> None:
-        """A ledger made `changes` durable in one commit."""
-        self._commits.observe(changes)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """See the server's `HttpMetrics`."""

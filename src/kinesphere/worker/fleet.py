@@ -15,9 +15,6 @@ from kinesphere.worker.supervisor import Replica
 REPLACED_AFTER: Final = 1.0
 """Seconds before a replica that ended by a fault of ours is replaced."""
 
-ROUND: Final = 1.0
-"""Seconds between two rounds of a keeper: a lapsed lease or a lost hint costs no more than this."""
-
 log = logging.getLogger("kinesphere.worker")
 
 
@@ -99,17 +96,21 @@ def _use(place: _Place) -> tuple[bool, int]:
 
 
 class Keeper:
-    """Returns jobs with lapsed leases to the queue, and rings again for whatever waits."""
+    """Returns jobs with lapsed leases to the queue, and rings again for whatever waits.
 
-    def __init__(self, clock: Clock, ledger: Ledger, hints: Hints) -> None:
+    A lapsed lease or a lost hint costs no more than `pause`, the seconds between two rounds.
+    """
+
+    def __init__(self, clock: Clock, ledger: Ledger, hints: Hints, pause: float) -> None:
         self._clock = clock
         self._ledger = ledger
         self._hints = hints
+        self._pause = pause
 
     async def run(self) -> None:
-        """Do a round each ROUND seconds, for ever."""
+        """Do a round after each pause, for ever."""
         while True:
-            await self._clock.sleep(ROUND)
+            await self._clock.sleep(self._pause)
             try:
                 await self.round()
             except LedgerUnavailable as error:
