@@ -90,7 +90,7 @@ class Platform:
 
     async def drain(self, grace: float) -> None:
         """Take no more work, and give what runs `grace` seconds; the rest goes back."""
-        self.service.draining = True
+        self.service.intake.closed = True
         await self.fleet.drain(grace)
 
 
@@ -181,7 +181,7 @@ async def serve(settings: Settings, listening: Callable[[str], None]) -> None:
             if not draining.done():
                 await platform.drain(0.0)
             await draining
-            platform.service.let_go()
+            platform.service.jobs.let_go()
             server.should_exit = True
             await _first(serving, wanted.stop)
             server.force_exit = True

@@ -56,7 +56,7 @@ def service(ledger: MemoryLedger, feed: EmbeddedFeed, clock: VirtualClock, folde
 async def kinds(platform: Service, job_id: str, after: int = 0) -> list[EventKind]:
     return [
         item.event.kind
-        async for item in platform.follow(job_id, ME, after)
+        async for item in platform.jobs.follow(job_id, ME, after)
         if isinstance(item, Record)
     ]
 

@@ -90,7 +90,7 @@ class MotionOfPrompt:
         ask = MotionAsk(
             prompt=self.prompt, duration=self.duration, seed=c.seed, format=c.format, model=c.model
         )
-        return await service.submit_motion(ask, caller)
+        return await service.intake.motion(ask, caller)
 
     def drawn(self, data: bytes, name: str) -> bytes:
         """See `Ask`: a sheet of poses."""
@@ -128,7 +128,7 @@ class MeshOfPicture:
         ask = MeshAsk(
             texture=self.texture, faces=self.faces, seed=c.seed, format=c.format, model=c.model
         )
-        return await service.submit_mesh(ask, self.picture, self.mask, caller)
+        return await service.intake.mesh(ask, self.picture, self.mask, caller)
 
     def drawn(self, data: bytes, name: str) -> bytes:
         """See `Ask`: the mesh from around."""

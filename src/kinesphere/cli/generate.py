@@ -152,14 +152,14 @@ async def _one(
         return refusal
     try:
         async with asyncio.timeout(seconds):
-            async for item in service.follow(job.id, caller):
+            async for item in service.jobs.follow(job.id, caller):
                 if isinstance(item, Progress):
                     watch("running", item.fraction, item.phase)
-            job = await service.job(job.id, caller)
+            job = await service.jobs.get(job.id, caller)
     except TimeoutError:
         return f"the {ask.task} was not made within {seconds:g} s"
     except asyncio.CancelledError:
-        await service.cancel(job.id, caller)
+        await service.jobs.cancel(job.id, caller)
         raise
     if job.failure is not None or not job.artifacts:
         why = job.failure or Failure("INTERNAL", f"the job ended as {job.state}")

@@ -35,7 +35,7 @@ async def accepted_answer(
     wait = preferred_wait(prefer or ())
     if wait is not None:
         seconds = min(wait, at.wait_limit)
-        job = await at.service.wait(job.id, caller, seconds)
+        job = await at.service.jobs.wait(job.id, caller, seconds)
         response.headers["Preference-Applied"] = f"wait={seconds:g}"
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     if job.ended:

@@ -50,7 +50,7 @@ async def list_jobs(
         before=cursor,
         limit=limit + 1,
     )
-    found = await at.service.jobs(query)
+    found = await at.service.jobs.list(query)
     shown = found[:limit]
     base = at.base(request)
     return JobPage(
@@ -66,8 +66,8 @@ async def list_jobs(
 )
 async def show_job(job_id: JobId, request: Request, caller: Ask, at: At) -> JobView:
     """State, progress, expected time, and fresh links to what was made."""
-    job = await at.service.job(job_id.upper(), caller)
-    return job_view(at.service, job, at.base(request), await at.service.eta(job))
+    job = await at.service.jobs.get(job_id.upper(), caller)
+    return job_view(at.service, job, at.base(request), await at.service.outlook.eta(job))
 
 
 @router.delete(
@@ -80,7 +80,7 @@ async def cancel_job(job_id: JobId, request: Request, caller: Ask, at: At) -> Jo
 
     It is cancelled when this answers; its replica is stopped between two steps of its engine.
     """
-    job = await at.service.cancel(job_id.upper(), caller)
+    job = await at.service.jobs.cancel(job_id.upper(), caller)
     return job_view(at.service, job, at.base(request))
 
 
@@ -100,7 +100,7 @@ async def convert_artifact(
     at: At,
 ) -> Response:
     """What the job has made, converted without running the model again."""
-    content = await at.service.converted(job_id.upper(), caller, format)
+    content = await at.service.results.converted(job_id.upper(), caller, format)
     disposition = f'attachment; filename="{content.name}"'
     headers = {"Content-Disposition": disposition}
     return Response(content.data, media_type=content.media_type, headers=headers)
@@ -108,7 +108,7 @@ async def convert_artifact(
 
 async def _present(job_id: JobId, caller: Ask, at: At) -> Job:
     """The job, looked up before the stream begins, so that a missing one is a plain 404."""
-    return await at.service.job(job_id.upper(), caller)
+    return await at.service.jobs.get(job_id.upper(), caller)
 
 
 @router.get(
@@ -130,6 +130,6 @@ async def follow_job(
 
     `progress` events carry no id: they are not stored. All others can be resumed after.
     """
-    async for item in at.service.follow(job.id, caller, last_event_id or 0):
+    async for item in at.service.jobs.follow(job.id, caller, last_event_id or 0):
         name, number, data = news(item)
         yield ServerSentEvent(event=name, id=number, data=data)

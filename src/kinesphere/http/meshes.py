@@ -167,7 +167,7 @@ async def create_mesh(
     untextured mesh is there as soon as the shape is done.
     """
     with _naming(given.source):
-        accepted = await at.service.submit_mesh(
+        accepted = await at.service.intake.mesh(
             given.fields.ask(), given.picture, given.mask, caller, checked_key(idempotency_key)
         )
     return await accepted_answer(
@@ -192,7 +192,7 @@ async def queue_mesh(body: TaskRequest, caller: Ask, at: At) -> TaskAccepted:
     picture = await at.fetcher.fetch(body.image_url)
     user = Caller(body.user_id or caller.user, caller.request_id, caller.operator)
     with _naming("image_url"):
-        accepted = await at.service.submit_mesh(body.ask(), picture, None, user)
+        accepted = await at.service.intake.mesh(body.ask(), picture, None, user)
     return TaskAccepted(task_id=accepted.job.id, status="queued")
 
 
@@ -208,16 +208,16 @@ async def show_task(
     at: At,
 ) -> TaskView:
     """The state of a task, and the link to what it has made."""
-    job = await at.service.job(task_id.upper(), caller)
+    job = await at.service.jobs.get(task_id.upper(), caller)
     return _task(at, job, at.base(request))
 
 
 def _task(at: Gateway, job: Job, base: str) -> TaskView:
-    links = at.service.links(job)
+    links = at.service.results.links(job)
     return TaskView(
         task_id=job.id,
         status="completed" if job.state is State.SUCCEEDED else job.state.value,
-        progress=round(at.service.progress(job)[0], 4),
+        progress=round(at.service.jobs.progress(job)[0], 4),
         result_url=absolute(base, links[-1].url) if job.state is State.SUCCEEDED else None,
         preview_url=absolute(base, links[0].url) if links else None,
         error=error_view(job.failure) if job.failure else None,

@@ -69,7 +69,7 @@ async def create_motion(
     The answer is 202 with the job and when it is expected, or 200 when it ended within
     `Prefer: wait=N`.
     """
-    accepted = await at.service.submit_motion(body.ask(), caller, checked_key(idempotency_key))
+    accepted = await at.service.intake.motion(body.ask(), caller, checked_key(idempotency_key))
     return await accepted_answer(
         at=at,
         request=request,
@@ -94,10 +94,10 @@ async def generate(
 ) -> GenerateResponse:
     """Make a motion with the default model and format, and answer with a link to the file."""
     ask = MotionAsk(prompt=body.prompt, duration=body.duration, seed=body.seed)
-    accepted = await at.service.submit_motion(ask, caller)
+    accepted = await at.service.intake.motion(ask, caller)
     response.headers["Location"] = f"/v1/jobs/{accepted.job.id}"
     job = await _finished(at, accepted.job, caller)
-    link = at.service.links(job)[-1]
+    link = at.service.results.links(job)[-1]
     return GenerateResponse(
         status="success",
         motion_url=absolute(at.base(request), link.url),
@@ -108,10 +108,10 @@ async def generate(
 
 
 async def _finished(at: Gateway, job: Job, caller: Caller) -> Job:
-    ended = await at.service.wait(job.id, caller, at.wait_limit)
+    ended = await at.service.jobs.wait(job.id, caller, at.wait_limit)
     if ended.state is State.SUCCEEDED:
         return ended
-    if not ended.ended and at.service.draining:
+    if not ended.ended and at.service.intake.closed:
         detail = f"The server is stopping; the job goes on as {job.id} when it is back."
         raise Rejected("SHUTTING_DOWN", detail, retry_after=5.0)
     if not ended.ended:

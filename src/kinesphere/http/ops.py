@@ -28,7 +28,7 @@ async def health() -> Health:
 )
 async def ready(response: Response, at: At) -> Readiness:
     """200 when every pool has a replica that is loaded and warm; else 503 with the reasons."""
-    return _readiness(response, at.service.unready())
+    return _readiness(response, at.service.operations.unready())
 
 
 @router.post(
@@ -45,7 +45,7 @@ async def warm_up(
     wait: Annotated[float, Query(ge=0, le=600, description="Seconds to wait at most.")] = 60.0,
 ) -> Readiness:
     """Replicas warm up by themselves when they start; this waits for it, and says what is left."""
-    return _readiness(response, await at.service.warm(min(wait, at.wait_limit)))
+    return _readiness(response, await at.service.operations.warm(min(wait, at.wait_limit)))
 
 
 def _readiness(response: Response, missing: Mapping[str, str]) -> Readiness:
@@ -76,7 +76,7 @@ async def models(at: At) -> ModelList:
 async def pools(at: At) -> PoolList:
     """The pools with their replicas and what waits for them."""
     now = at.service.now()
-    return PoolList(items=[pool_view(pool, now) for pool in await at.service.pools()])
+    return PoolList(items=[pool_view(pool, now) for pool in await at.service.operations.pools()])
 
 
 @router.get(
@@ -89,7 +89,7 @@ async def pool(
 ) -> PoolView:
     """One pool."""
     now = at.service.now()
-    for found in await at.service.pools():
+    for found in await at.service.operations.pools():
         if found.name == pool:
             return pool_view(found, now)
     raise Rejected("POOL_NOT_FOUND", f"There is no pool {pool!r}.")

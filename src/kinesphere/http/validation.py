@@ -52,7 +52,7 @@ async def validate(request: Request, caller: Ask, at: At) -> ValidationReport:
     kind = media_type(request)
     if kind == "application/json":
         body = validated(ValidationRequest, await request.body())
-        return _report(await at.service.judged_job(body.job_id.upper(), caller))
+        return _report(await at.service.results.judged_job(body.job_id.upper(), caller))
     if kind != "multipart/form-data":
         problem = f"is {kind[:80]!r}" if kind else "is missing"
         raise Rejected(
@@ -66,7 +66,7 @@ async def validate(request: Request, caller: Ask, at: At) -> ValidationReport:
             found = FieldError("file", "is missing", "an upload with a file name")
             raise Rejected("INVALID_REQUEST", "The request is not right: no file.", (found,))
         name = file.filename.replace("\\", "/").rpartition("/")[2][-200:]
-        return _report(await at.service.judged(name, await file.read()))
+        return _report(await at.service.results.judged(name, await file.read()))
 
 
 def _report(found: dict[str, Any]) -> ValidationReport:

@@ -31,7 +31,7 @@ def absolute(base: str, url: str) -> str:
 
 def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = None) -> JobView:
     """A job with fresh links and its live progress."""
-    fraction, phase = service.progress(job)
+    fraction, phase = service.jobs.progress(job)
     model = next((m for m in service.catalog.models if m.name == job.model), None)
     return JobView(
         id=job.id,
@@ -63,7 +63,7 @@ def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = Non
                 url=absolute(base, link.url),
                 expires_at=instant(link.expires),
             )
-            for link in service.links(job)
+            for link in service.results.links(job)
         ],
         notes=dict(job.notes),
         error=error_view(job.failure) if job.failure else None,

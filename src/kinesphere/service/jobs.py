@@ -1,0 +1,119 @@
+"""Looking at jobs, following them, ending them. Nobody but an operator sees another's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from kinesphere.core.failures import Rejected
+from kinesphere.core.jobs import Cancel, EventKind, Job, State, WrongState
+from kinesphere.ports import Feed, JobQuery, JobUnknown, Ledger, Progress, Record
+from kinesphere.service.values import Caller
+
+_LAST: Final = frozenset(
+    {EventKind.SUCCEEDED, EventKind.FAILED, EventKind.CANCELLED, EventKind.EXPIRED}
+)  # fmt: skip
+
+
+class Jobs:
+    """The jobs that a caller may see."""
+
+    def __init__(self, ledger: Ledger, feed: Feed) -> None:
+        self._ledger = ledger
+        self._feed = feed
+        self._waits: set[asyncio.Timeout] = set()
+
+    async def get(self, job_id: str, caller: Caller) -> Job:
+        """One of the caller's jobs. Raises Rejected with JOB_NOT_FOUND."""
+        job = await self._ledger.get(job_id)
+        if job is None or not (caller.operator or job.user == caller.user):
+            raise Rejected("JOB_NOT_FOUND", f"There is no job {job_id!r}.")
+        return job
+
+    async def list(self, query: JobQuery) -> tuple[Job, ...]:
+        """A page of jobs, newest first."""
+        return await self._ledger.list(query)
+
+    async def cancel(self, job_id: str, caller: Caller) -> Job:
+        """End a job that has not ended. Raises Rejected: JOB_NOT_FOUND, JOB_FINISHED."""
+        await self.get(job_id, caller)
+        try:
+            return await self._ledger.apply(job_id, Cancel())
+        except WrongState:
+            job = await self.get(job_id, caller)
+            raise Rejected(
+                "JOB_FINISHED", f"The job has already ended: {job.state.value}."
+            ) from None
+        except JobUnknown:
+            raise Rejected("JOB_NOT_FOUND", f"There is no job {job_id!r}.") from None
+
+    async def wait(self, job_id: str, caller: Caller, seconds: float) -> Job:
+        """The job when it has ended, or as it stands after `seconds` or when the server stops."""
+        async with self._feed.listen(job_id) as news:
+            job = await self.get(job_id, caller)
+            if job.ended:
+                return job
+            async with self._patience(seconds):
+                async for item in news:
+                    if isinstance(item, Record) and item.event.kind in _LAST:
+                        break
+            return await self.get(job_id, caller)
+
+    async def follow(
+        self, job_id: str, caller: Caller, after: int = 0
+    ) -> AsyncIterator[Record | Progress]:
+        """Stored events after `after`, then news as it comes, until the job has ended.
+
+        It ends too when the server stops; then the last event is not a terminal one.
+        """
+        await self.get(job_id, caller)
+        async with self._feed.listen(job_id) as news, self._patience(None):
+            last = after
+            # Asked before the events are read: an end that comes between is then in what follows.
+            over = await self._ended(job_id)
+            for record in await self._ledger.events(after, job_id):
+                yield record
+                last = record.seq
+                over = over or record.event.kind in _LAST
+                over = over and record.event.kind is not EventKind.REVIVED
+            if over:
+                return
+            async for item in news:
+                if isinstance(item, Progress):
+                    yield item
+                elif item.seq > last:
+                    yield item
+                    last = item.seq
+                    if item.event.kind in _LAST:
+                        return
+
+    def let_go(self) -> None:
+        """End every `wait` and `follow`: the server stops, and they would wait in vain."""
+        for patience in self._waits:
+            patience.reschedule(0.0)
+
+    @asynccontextmanager
+    async def _patience(self, seconds: float | None) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(seconds) as patience:
+                self._waits.add(patience)
+                try:
+                    yield
+                finally:
+                    self._waits.discard(patience)
+        except TimeoutError:
+            pass
+
+    async def _ended(self, job_id: str) -> bool:
+        job = await self._ledger.get(job_id)
+        return job is None or job.ended
+
+    def progress(self, job: Job) -> tuple[float, str]:
+        """How far a job is, 0 to 1 over all its stages, and what is being done."""
+        latest = self._feed.latest(job.id) if job.state is State.RUNNING else None
+        within, phase = job.progress, ""
+        if latest is not None and latest.token == job.token:
+            within, phase = latest.fraction, latest.phase
+        if job.state is State.SUCCEEDED:
+            return 1.0, ""
+        return (job.stage + within) / len(job.pools), phase

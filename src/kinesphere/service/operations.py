@@ -1,0 +1,44 @@
+"""What an operator asks: how the pools are, and whether the platform can take work."""
+
+from collections.abc import Mapping
+
+from kinesphere.core.catalog import Catalog
+from kinesphere.ports import Ledger, Pools
+from kinesphere.service.intake import Intake
+from kinesphere.service.outlook import NOTHING
+from kinesphere.service.values import Pool
+
+
+class Operations:
+    """The platform as a whole."""
+
+    def __init__(self, catalog: Catalog, ledger: Ledger, pools: Pools, intake: Intake) -> None:
+        self._catalog = catalog
+        self._ledger = ledger
+        self._pools = pools
+        self._intake = intake
+
+    async def pools(self) -> tuple[Pool, ...]:
+        """Every pool with its replicas and its backlog."""
+        backlogs = await self._ledger.backlogs()
+        statuses = self._pools.statuses()
+        return tuple(
+            Pool(name, model, statuses[name], backlogs.get(name, NOTHING))
+            for name, (model, _) in self._catalog.pools().items()
+            if name in statuses
+        )
+
+    def unready(self) -> Mapping[str, str]:
+        """Why the platform cannot take work now, by pool; empty when it can."""
+        if self._intake.closed:
+            return {"server": "stopping"}
+        return {
+            pool: status.detail or "starting"
+            for pool, status in self._pools.statuses().items()
+            if status.serving == 0
+        }
+
+    async def warm(self, seconds: float) -> Mapping[str, str]:
+        """Wait up to `seconds` for every pool to be ready; what is not, by pool."""
+        await self._pools.warm(seconds)
+        return self.unready()

@@ -1,0 +1,43 @@
+"""What jobs have made: links, other formats, measures."""
+
+import asyncio
+
+from kinesphere.core.jobs import Job, Json
+from kinesphere.ports import Artifacts, Clock
+from kinesphere.service import files
+from kinesphere.service.jobs import Jobs
+from kinesphere.service.values import Caller, Content, Link
+
+
+class Results:
+    """The files of finished jobs."""
+
+    def __init__(self, jobs: Jobs, artifacts: Artifacts, clock: Clock, link_seconds: float) -> None:
+        self._jobs = jobs
+        self._artifacts = artifacts
+        self._clock = clock
+        self._link_seconds = link_seconds
+
+    def links(self, job: Job) -> tuple[Link, ...]:
+        """Fresh signed links to everything that the job has made."""
+        expires = float(int(self._clock.now() + self._link_seconds))
+        return tuple(Link(a, self._artifacts.link(a, expires), expires) for a in job.artifacts)
+
+    async def converted(self, job_id: str, caller: Caller, wanted: str) -> Content:
+        """What a job has made, in another format, without running the model again.
+
+        Raises Rejected: JOB_NOT_FOUND, FORMAT_UNAVAILABLE.
+        """
+        job = await self._jobs.get(job_id, caller)
+        source = files.source_of(job, wanted)
+        data = await self._artifacts.read(source.key)
+        return await asyncio.to_thread(files.converted, source, data, wanted)
+
+    async def judged(self, name: str, data: bytes) -> dict[str, Json]:
+        """Every quality measure of a motion or mesh file. Raises Rejected: FILE_REJECTED."""
+        return await asyncio.to_thread(files.judged, name, data)
+
+    async def judged_job(self, job_id: str, caller: Caller) -> dict[str, Json]:
+        """The same of what a job has made. Raises Rejected, as `converted` does."""
+        source = files.source_of(await self._jobs.get(job_id, caller), None)
+        return await self.judged(source.name, await self._artifacts.read(source.key))
