@@ -34,8 +34,11 @@ demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
 test: .venv/.dev  ## every test
 	@$(BIN)/python -m pytest -q -n 2
 
-check: .venv/.dev lint types architecture  ## the inner loop: lint, types, architecture, fast tests
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+# The suites that start no server and no engine.
+QUICK := tests/core tests/service tests/formats tests/quality tests/test_settings.py
+
+check: .venv/.dev lint types architecture  ## the inner loop: lint, types, architecture, quick tests
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(QUICK)
 
 fix: .venv/.dev  ## format and mend what a machine can mend
 	@$(BIN)/ruff format src tests benchmarks
