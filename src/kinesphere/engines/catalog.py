@@ -9,6 +9,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from kinesphere.core.catalog import Catalog, Model
+from kinesphere.engines import simulated
+from kinesphere.settings.simulated import SimulatedModel
 
 GROUP: Final = "kinesphere.engines"
 
@@ -22,16 +24,17 @@ def installed() -> tuple[Model, ...]:
     models: list[Model] = []
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
         models.extend(_declared(entry))
-    names = [(model.task, model.name) for model in models]
-    for name in names:
-        if names.count(name) > 1:
-            raise CatalogError(f"two installed packages declare the {name[0]} model {name[1]!r}")
+    _check_names(models)
     return tuple(models)
 
 
-def discover(wanted: Sequence[str] | None) -> Catalog:
-    """The models to serve: those named, or all. Raises CatalogError for an unknown name."""
-    found = installed()
+def discover(wanted: Sequence[str] | None, stated: Sequence[SimulatedModel] = ()) -> Catalog:
+    """The models to serve: those named, or all that are installed or stated to be simulated.
+
+    Raises CatalogError for an unknown name.
+    """
+    found = (*installed(), *map(simulated.model, stated))
+    _check_names(found)
     if wanted is None:
         return Catalog(found)
     known = ", ".join(sorted({model.name for model in found})) or "none"
@@ -39,6 +42,13 @@ def discover(wanted: Sequence[str] | None) -> Catalog:
         if all(model.name != name for model in found):
             raise CatalogError(f"no installed model is named {name!r}; installed: {known}")
     return Catalog(tuple(model for model in found if model.name in wanted))
+
+
+def _check_names(models: Sequence[Model]) -> None:
+    names = [(model.task, model.name) for model in models]
+    for task, name in names:
+        if names.count((task, name)) > 1:
+            raise CatalogError(f"two models for the task {task} are named {name!r}")
 
 
 def _declared(entry: EntryPoint) -> tuple[Model, ...]:

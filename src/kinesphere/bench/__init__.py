@@ -1,0 +1,1 @@
+"""Load against a running server: who asks for what and how often, and what came of it."""

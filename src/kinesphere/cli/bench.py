@@ -1,0 +1,142 @@
+"""`kinesphere bench`: load against a server, and the figures of what came of it."""
+
+import asyncio
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from kinesphere.bench.load import Load
+from kinesphere.bench.outcomes import percentile, summary
+from kinesphere.bench.plot import svg
+from kinesphere.bench.scenarios import SCENARIOS, Scenario
+from kinesphere.bench.workload import Workload
+from kinesphere.cli import console
+from kinesphere.cli.exits import Exit, interruptible, leave
+from kinesphere.cli.own_server import own_server
+from kinesphere.client.credentials import own_key
+
+RECENT: Final = 10.0
+"""Seconds that the live table looks back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Files to write, and whether standard output is for machines."""
+
+    json: Path | None
+    plot: Path | None
+    as_json: bool
+
+
+def run(url: str, workload: Workload, outputs: Outputs) -> None:
+    """Load the server at `url`."""
+    figures, load = _loaded(url, workload)
+    _tell("Load", figures, load, outputs)
+
+
+def run_scenario(name: str, seconds: float | None, out: Path, outputs: Outputs) -> None:
+    """Start a server with a scenario's simulated devices, and load it."""
+    scenario = SCENARIOS.get(name)
+    if scenario is None:
+        raise leave(Exit.USAGE, f"no scenario {name!r}; there are {', '.join(SCENARIOS)}")
+    workload = scenario.workload
+    if seconds is not None:
+        workload = replace(workload, seconds=seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        server = stack.enter_context(own_server(out.absolute(), _variables(scenario)))
+        figures, load = _loaded(server.url, workload)
+    figures |= {"published": scenario.published, "assumptions": scenario.assumptions}
+    _tell(scenario.title, figures, load, outputs)
+
+
+def _variables(scenario: Scenario) -> dict[str, str]:
+    return {
+        f"KINESPHERE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in scenario.settings.items()
+    }
+
+
+def _loaded(url: str, workload: Workload) -> tuple[dict[str, Any], Load]:
+    async def loaded() -> tuple[dict[str, Any], Load]:
+        key = own_key(None)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits) as http:
+            load = Load(workload, http)
+            with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+                seconds = await load.run(lambda now: live.update(_table(now), refresh=True))
+            return summary(load.outcomes, load.samples, seconds), load
+
+    with interruptible():
+        try:
+            return asyncio.run(loaded())
+        except httpx.HTTPError as error:
+            raise leave(Exit.UNREACHABLE, f"{url} cannot be loaded: {error}") from None
+
+
+def _table(load: Load) -> Table:
+    recent = [o for o in load.outcomes if o.at + o.seconds > load.elapsed - RECENT]
+    served = [o.seconds for o in recent if o.served]
+    last = load.samples[-1].at if load.samples else 0.0
+    now = [sample for sample in load.samples if sample.at > last - 0.5]
+    table = Table(title=f"last {RECENT:g} s", title_justify="left")
+    for heading in ("s", "under way", "ended", "served/s", "p50 s", "p95 s", "not served", "busy"):
+        table.add_column(heading, justify="right")
+    table.add_row(
+        f"{load.elapsed:.0f}",
+        str(load.under_way),
+        str(len(load.outcomes)),
+        f"{len(served) / min(RECENT, max(load.elapsed, 1.0)):.1f}",
+        *(_short(percentile(served, level)) for level in (50, 95)),
+        str(sum(not o.served for o in load.outcomes)),
+        f"{sum(s.busy for s in now)} of {sum(s.serving for s in now)}",
+    )
+    return table
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _tell(title: str, figures: dict[str, Any], load: Load, outputs: Outputs) -> None:
+    try:
+        if outputs.json is not None:
+            outputs.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+        if outputs.plot is not None:
+            outputs.plot.write_text(svg(title, load.outcomes, figures), "utf-8")
+    except OSError as error:
+        raise leave(Exit.FAILED, str(error)) from None
+    if outputs.as_json:
+        print(json.dumps(figures))
+        return
+    console.facts(
+        [
+            ("sent", f"{figures['sent']}, accepted {figures['accepted']}"),
+            ("served", f"{figures['served']} in {figures['seconds']:g} s"),
+            ("throughput", f"{figures['throughput']:g} a second"),
+            ("success", "-" if figures["success"] is None else f"{figures['success']:.2%}"),
+            ("lost", str(figures["lost"])),
+            *((f"utilisation {p}", f"{u:.0%}") for p, u in figures["utilisation"].items()),
+            *((f"error {code}", str(count)) for code, count in figures["errors"].items()),
+            *(
+                (name, str(figures[name]))
+                for name in ("published", "assumptions")
+                if name in figures
+            ),
+        ]
+    )
+    rows = [
+        (name, str(group["served"]), *(_short(group[level]) for level in ("p50", "p95", "p99")))
+        for name, group in {"all": figures["latency"], **figures["by_kind"]}.items()
+    ]
+    console.table(("latency", "served", "p50 s", "p95 s", "p99 s"), rows, "nothing was served")
+    if "RATE_LIMITED" in figures["errors"]:
+        print("The server limits each user's rate: start it with KINESPHERE_RATE_LIMIT=0.")
