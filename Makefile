@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix lint types architecture docs clean
+.PHONY: help demo cluster test check fix lint types architecture docs clean
 
 help:  ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,7 @@ help:  ## what can be done
 
 .venv/.dev: .venv/.uv pyproject.toml uv.lock
 	@echo "installing what the tests need into .venv"
-	@$(UV) sync --locked --inexact --compile-bytecode
+	@$(UV) sync --locked --inexact --compile-bytecode --extra cluster
 	@touch $@ .venv/.run
 
 demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
@@ -41,18 +41,21 @@ check: .venv/.dev lint types architecture  ## the inner loop: lint, types, archi
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(QUICK)
 
 fix: .venv/.dev  ## format and mend what a machine can mend
-	@$(BIN)/ruff format src tests benchmarks
-	@$(BIN)/ruff check --fix src tests benchmarks
+	@$(BIN)/ruff format src tests benchmarks deploy
+	@$(BIN)/ruff check --fix src tests benchmarks deploy
 
 lint: .venv/.dev  ## ruff, never writing
-	@$(BIN)/ruff format --check src tests benchmarks
-	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/ruff format --check src tests benchmarks deploy
+	@$(BIN)/ruff check src tests benchmarks deploy
 
 types: .venv/.dev  ## mypy --strict over source and tests
 	@$(BIN)/mypy
 
 architecture: .venv/.dev  ## imports point one way
 	@$(BIN)/lint-imports
+
+cluster: .venv/.dev  ## PostgreSQL, Redis, S3, two APIs, workers and nginx, and a motion through it
+	@$(BIN)/python -m deploy.onebox.cluster
 
 docs: .venv/.dev  ## write the pages that are made from the code
 	@$(BIN)/python -m kinesphere.settings.reference > docs/settings.md

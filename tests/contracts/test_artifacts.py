@@ -1,7 +1,8 @@
 """What every artifact store promises; see `kinesphere.ports.Artifacts` and `SignedFiles`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kinesphere.adapters.artifacts_local import LocalArtifacts
+from kinesphere.adapters.artifacts_s3 import S3Artifacts
+from kinesphere.adapters.clock import SystemClock
+from kinesphere.adapters.s3_location import Location
 from kinesphere.core.jobs import ArtifactRef
 from kinesphere.ports import (
     ArtifactMissing,
@@ -22,6 +26,7 @@ from kinesphere.ports import (
     StorageFailed,
 )
 from tests.clock import VirtualClock
+from deploy.onebox.s3_server import CREDENTIALS, s3_server
 
 
 class SigningStore(Artifacts, SignedFiles, Protocol):
@@ -32,7 +37,6 @@ def local(folder: Path, clock: Clock) -> LocalArtifacts:
     return LocalArtifacts(folder, b"k" * 32, clock)
 
 
-ADAPTERS: list[Callable[[Path, Clock], Artifacts]] = [local]
 SIGNING: list[Callable[[Path, Clock], SigningStore]] = [local]
 
 KEY = "01J8ZQ4Y8N0000000000000000/3/motion.bvh"
@@ -76,10 +80,36 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-@pytest.fixture(params=ADAPTERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualClock) -> Artifacts:
-    made: Artifacts = request.param(tmp_path, clock)
-    return made
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Callable[[], S3Artifacts]]:
+    """Makes empty stores, each in a prefix of its own."""
+    numbers = count()
+    with s3_server() as server:
+
+        def empty() -> S3Artifacts:
+            location = Location.parse(server.url(prefix=f"tests/{next(numbers)}"))
+            return S3Artifacts(location, SystemClock(), CREDENTIALS)
+
+        asyncio.run(empty().prepare())
+        yield empty
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])
+def make(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    clock: VirtualClock,
+) -> Callable[[], Artifacts]:
+    """Makes empty stores of one kind."""
+    if request.param == "s3":
+        empty: Callable[[], S3Artifacts] = request.getfixturevalue("bucket")
+        return empty
+    return lambda: local(tmp_path_factory.mktemp("store"), clock)
+
+
+@pytest.fixture
+def store(make: Callable[[], Artifacts]) -> Artifacts:
+    return make()
 
 
 @pytest.fixture(params=SIGNING)
@@ -97,25 +127,23 @@ async def test_what_is_put_is_read(store: Artifacts, data: bytes) -> None:
 async def test_keys_come_with_the_time_they_were_written(
     store: Artifacts, clock: VirtualClock
 ) -> None:
-    first = clock.now()
-    await store.put("a/1/x.bvh", b"1")
-    await clock.advance(60)
-    await store.put("a/2/x.bvh", b"2")
-    found = await kept(store)
-    assert found == {"a/1/x.bvh": pytest.approx(first), "a/2/x.bvh": pytest.approx(first + 60)}
+    # A bucket has a clock of its own.
+    now = clock.now if isinstance(store, LocalArtifacts) else SystemClock().now
+    written = {}
+    for key in ("a/1/x.bvh", "a/2/x.bvh"):
+        written[key] = now()
+        await store.put(key, b"1")
+        await clock.advance(60)
+    assert await kept(store) == pytest.approx(written, abs=2)
 
 
-@pytest.mark.parametrize("make", ADAPTERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=SHARED_FOLDER)
 @given(files=st.dictionaries(KEYS, st.binary(max_size=64), max_size=8), data=st.data())
 def test_any_keys_side_by_side(
-    make: Callable[[Path, Clock], Artifacts],
-    tmp_path_factory: pytest.TempPathFactory,
-    files: dict[str, bytes],
-    data: st.DataObject,
+    make: Callable[[], Artifacts], files: dict[str, bytes], data: st.DataObject
 ) -> None:
     async def scenario() -> None:
-        store = make(tmp_path_factory.mktemp("store"), VirtualClock())
+        store = make()
         for key, content in files.items():
             await store.put(key, content)
         gone = data.draw(st.sets(st.sampled_from(sorted(files)))) if files else set()
@@ -147,6 +175,16 @@ async def test_what_is_no_key_is_never_stored(store: Artifacts, key: str) -> Non
 async def test_reading_what_is_not_there(store: Artifacts) -> None:
     with pytest.raises(ArtifactMissing):
         await store.read(KEY)
+
+
+async def test_what_exists(store: Artifacts) -> None:
+    assert not await store.exists(KEY)
+    await store.put(KEY, b"")
+    assert await store.exists(KEY)
+    for key in (KEY + "x", KEY.rpartition("/")[0], *BAD_KEYS):
+        assert not await store.exists(key)
+    await store.delete(KEY)
+    assert not await store.exists(KEY)
 
 
 async def test_deleting_twice_is_deleting_once(store: Artifacts) -> None:

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from kinesphere.adapters.artifact_keys import checked, is_key
 from kinesphere.core.jobs import ArtifactRef
 from kinesphere.ports import ArtifactMissing, Clock, LinkExpired, LinkInvalid, StorageFailed
 
 ROUTE: Final = "/v1/artifacts/"
-LONGEST_KEY: Final = 240
 SHORTEST_SECRET: Final = 32
-_KEY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _EXPIRES: Final = re.compile(r"[0-9]{1,12}")
 _TRIES: Final = 5
 
@@ -36,10 +35,9 @@ _TRIES: Final = 5
 class LocalArtifacts:
     """Implements `Artifacts` and `SignedFiles` in `folder`, which several processes may share.
 
-    Keys are segments of ASCII letters, digits, ".", "_" and "-" with "/" between them, none
-    beginning with "." or "-", of at most 240 characters; `put` and `link` raise ValueError for
-    others, and nothing is stored under them. A second put of the same bytes under a key changes
-    nothing; of others it raises StorageFailed.
+    Keys are those of `artifact_keys.is_key`; `put` and `link` raise ValueError for others, and
+    nothing is stored under them. A second put of the same bytes under a key changes nothing; of
+    others it raises StorageFailed.
     """
 
     def __init__(self, folder: Path, secret: bytes, clock: Clock) -> None:
@@ -61,8 +59,11 @@ class LocalArtifacts:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(
+        self, key: str, data: bytes, media_type: str = "application/octet-stream"
+    ) -> None:
         """See `Artifacts.put`."""
+        del media_type  # the download route goes by the file's name
         path = self._path(key)
         await asyncio.to_thread(self._store, path, data)
 
@@ -117,6 +118,10 @@ class LocalArtifacts:
         except (FileNotFoundError, ValueError):
             raise ArtifactMissing(key) from None
 
+    async def exists(self, key: str) -> bool:
+        """See `Artifacts.exists`. One look at the folder, too quick for a thread."""
+        return is_key(key) and self._path(key).is_file()
+
     async def delete(self, key: str) -> None:
         """See `Artifacts.delete`. Removes the folder too when it was the last file in it."""
         with contextlib.suppress(ValueError):
@@ -160,9 +165,7 @@ class LocalArtifacts:
         return urlsafe_b64encode(signer.digest()).decode().rstrip("=")
 
     def _path(self, key: str) -> Path:
-        if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is not a key of an artifact")
-        shard = hashlib.sha256(key.encode()).hexdigest()[:3]
+        shard = hashlib.sha256(checked(key).encode()).hexdigest()[:3]
         return self._files / shard / key.replace("/", "@")
 
 

@@ -14,7 +14,7 @@ class EmbeddedHints:
         self._rung: set[str] = set()
         self._waiting: defaultdict[str, deque[asyncio.Future[bool]]] = defaultdict(deque)
 
-    def ring(self, pool: str) -> None:
+    def ring(self, pool: str, job_id: str = "") -> None:  # noqa: ARG002 - for brokers
         """See the port."""
         waiting = self._waiting[pool]
         while waiting:

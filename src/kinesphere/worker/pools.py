@@ -1,14 +1,19 @@
-"""The replicas of this server as the API sees them."""
+"""The replicas as the API sees them: those of this server, or of the whole cluster."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from kinesphere.core.admission import Service
 from kinesphere.core.catalog import Catalog
+from kinesphere.core.replicas import ReplicaState, Status
 from kinesphere.ports import Clock, PoolStatus
-from kinesphere.worker.fleet import Fleet
-from kinesphere.worker.status import ReplicaState, Status
+
+_FIRST_START: Final = 5.0
+"""Seconds that a start is taken to need before one was measured."""
+
+_LATE_START: Final = 0.5
+"""Seconds that a start which should be over is taken to need yet."""
 
 _LOOK: Final = 0.02
 """Seconds between two looks at replicas that warm up."""
@@ -18,19 +23,23 @@ def _serving(replica: Status) -> bool:
     return replica.state in (ReplicaState.READY, ReplicaState.BUSY)
 
 
-class LocalPools:
-    """See `kinesphere.ports.Pools`."""
+class ReplicaPools:
+    """See `kinesphere.ports.Pools`. `everyone` tells how every replica is known to be."""
 
-    def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock) -> None:
+    def __init__(
+        self, catalog: Catalog, everyone: Callable[[], Sequence[Status]], clock: Clock
+    ) -> None:
         self._stages = {pool: stage for pool, (_, stage) in catalog.pools().items()}
-        self._fleet = fleet
+        self._everyone = everyone
         self._clock = clock
 
     def statuses(self) -> Mapping[str, PoolStatus]:
         """See the port."""
         replicas: dict[str, list[Status]] = {pool: [] for pool in self._stages}
-        for status in self._fleet.statuses():
-            replicas[status.pool].append(status)
+        for status in self._everyone():
+            # Other processes may serve models that this one was not told to.
+            if status.pool in replicas:
+                replicas[status.pool].append(status)
         return {pool: self._status(pool, found) for pool, found in replicas.items()}
 
     def _status(self, pool: str, replicas: list[Status]) -> PoolStatus:
@@ -43,15 +52,32 @@ class LocalPools:
             fixed, per_job = best.fixed_seconds, best.job_seconds
         return PoolStatus(
             replicas=Counter(replica.state.value for replica in replicas),
-            service=Service(fixed, per_job, stage.batch_limit),
+            service=Service(
+                fixed,
+                per_job,
+                stage.batch_limit,
+                delivery=best.delivery_seconds if best is not None else 0.0,
+            ),
             measured=measured,
+            free_in=self._free_in(replicas, min(stage.load_limit, _FIRST_START)),
+            remaining={job: left for r in replicas for job, left in r.remaining.items()},
             detail=next((r.last_error for r in replicas if r.last_error and not _serving(r)), ""),
         )
+
+    def _free_in(self, replicas: list[Status], first_start: float) -> tuple[float, ...]:
+        """Of each replica that serves or starts; one that failed to start may fail again."""
+        known = [r.load_seconds + (r.warm_seconds or 0.0) for r in replicas if r.load_seconds]
+        start = max(known, default=first_start)
+        now = self._clock.now()
+        free = [r.free_in for r in replicas if _serving(r)]
+        starting = [r for r in replicas if r.state is ReplicaState.STARTING]
+        free += [max(_LATE_START, r.since + start - now) for r in starting]
+        return tuple(free)
 
     def memory(self) -> Mapping[str, int]:
         """Bytes of main memory that the engine processes of each pool use together."""
         used: Counter[str] = Counter()
-        for status in self._fleet.statuses():
+        for status in self._everyone():
             used[status.pool] += status.memory
         return used
 

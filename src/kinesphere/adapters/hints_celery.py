@@ -1,0 +1,287 @@
+"""Hints over Celery, by any broker that it speaks: a task that carries only the id of a job.
+
+Celery rings the bell and no more. A hint is acknowledged before anything is done about it, is not
+kept by the broker, and expires after a few seconds: the ledger is asked that often anyway. So none
+of what Celery may do to a message (lose it, repeat it, deliver it an hour later) can harm a job.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Coroutine, Iterable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from celery import Celery
+from celery.worker import WorkController, state
+from kombu import Exchange, Queue
+
+from kinesphere.ports import Clock
+
+HINT: Final = "kinesphere.hint"
+ECHO: Final = "kinesphere.echo"
+EXPIRES: Final = 4.0
+"""Seconds that a hint is worth delivering: twice the default time after which replicas look."""
+
+TOGETHER: Final = 16
+"""Most hints for one pool that are sent at once; whoever takes a whole batch rings again."""
+
+QUEUE_LIMIT: Final = 1_000
+"""Hints that a broker keeps for one pool, where it can be told."""
+
+PAUSE: Final = 1.0
+"""Seconds before a broker that could not be reached is tried again."""
+
+SILENCE: Final = 4.0
+"""Seconds without any hint after which a waiting consumer sends one to itself."""
+
+_TIMES: Final = {"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 5}
+
+# Celery's own switch, of which there is one in a process: an exit status stops the worker.
+_celery: Final[Any] = state
+
+_log = logging.getLogger("kinesphere.hints")
+
+
+def queue_name(pool: str) -> str:
+    """The queue of a pool."""
+    return f"kinesphere.{pool}"
+
+
+def create_celery(url: str, pools: Iterable[str]) -> Celery:
+    """The Celery application that both ends use, with one queue a pool."""
+    app = Celery("kinesphere", broker=url, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_queues=[
+            Queue(name, Exchange(name), name, message_ttl=EXPIRES, max_length=QUEUE_LIMIT)
+            for name in map(queue_name, pools)
+        ],
+        task_create_missing_queues=False,
+        task_acks_late=False,
+        task_default_delivery_mode="transient",
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        # We connect again by ourselves, at an even pace: Celery's own pauses grow to half a minute.
+        broker_connection_retry=False,
+        broker_connection_retry_on_startup=False,
+        # A replica that is busy blocks the consumer, and could not send heartbeats.
+        broker_heartbeat=0,
+        broker_connection_timeout=2,
+        broker_transport_options=_TIMES | {"socket_keepalive": True}
+        if url.startswith("redis")
+        else {},
+    )
+    return app
+
+
+class CeleryBell:
+    """Sends hints from a thread of its own, so that whoever rings is never held up."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._rung: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
+        self._closing = threading.Event()
+        self._well = True
+        self._thread = threading.Thread(target=self._run, name="hints-bell", daemon=True)
+        self._thread.start()
+
+    def ring(self, pool: str, job_id: str = "") -> None:
+        """See `kinesphere.ports.Hints.ring`."""
+        self._rung.put((HINT, pool, job_id))
+
+    def echo(self, pool: str) -> None:
+        """Send what only proves to a consumer of `pool` that it can hear."""
+        self._rung.put((ECHO, pool, ""))
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._closing.set()
+        self._rung.put(None)
+        self._thread.join(10.0)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            rung = [self._rung.get()]
+            with suppress(Empty):
+                while True:
+                    rung.append(self._rung.get_nowait())
+            sent: Counter[str] = Counter()
+            for name, pool, job_id in filter(None, rung):
+                sent[pool] += 1
+                if sent[pool] > TOGETHER:
+                    continue
+                if not self._send(name, pool, job_id):
+                    # What was rung meanwhile is as lost: replicas will look by themselves.
+                    self._closing.wait(PAUSE)
+                    break
+
+    def _send(self, name: str, pool: str, job_id: str) -> bool:
+        try:
+            self._app.send_task(
+                name,
+                args=[job_id] if name == HINT else [],
+                queue=queue_name(pool),
+                expires=EXPIRES,
+                retry=False,
+            )
+        # Whatever a broker's client raises, a hint is worth no more than a line in the log.
+        except Exception as error:
+            self._tell(f"hints are not sent: {error}", well=False)
+            return False
+        self._tell("hints are sent again", well=True)
+        return True
+
+    def _tell(self, message: str, *, well: bool) -> None:
+        if well is not self._well:
+            self._well = well
+            level = logging.INFO if well else logging.WARNING
+            _log.log(level, "%s", message, extra={"action": "hints.sending"})
+
+
+class CeleryHints:
+    """See `kinesphere.ports.Hints`. For a process that serves the replicas of one pool.
+
+    A Celery worker with a solo pool runs in a thread. Its task hands one hint to a waiting
+    replica and returns when a replica waits again: while all are busy, hints stay with the
+    broker, for the replicas of other processes.
+    """
+
+    def __init__(self, app: Celery, pool: str, clock: Clock) -> None:
+        self._app = app
+        self._pool = pool
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._bell = CeleryBell(app)
+        self._waiters: deque[asyncio.Future[bool]] = deque()
+        self._hungry = asyncio.Event()
+        self._heard = clock.monotonic()
+        self._leaving = threading.Event()
+        app.task(name=HINT, shared=False, ignore_result=True)(self._hint_taken)
+        app.task(name=ECHO, shared=False, ignore_result=True)(self._echo_taken)
+        self._thread = threading.Thread(target=self._consume, name="hints-consumer", daemon=True)
+        self._thread.start()
+
+    def ring(self, pool: str, job_id: str = "") -> None:
+        """See the port."""
+        self._bell.ring(pool, job_id)
+
+    async def wait(self, pool: str, seconds: float) -> bool:
+        """See the port. Only for the pool that this process serves."""
+        if pool != self._pool:
+            raise ValueError(f"this process serves {self._pool}, not {pool}")
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._waiters.append(waiter)
+        self._hungry.set()
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        timer.add_done_callback(lambda _: None if waiter.done() else waiter.set_result(False))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                self.ring(pool)
+            raise
+        finally:
+            timer.cancel()
+            with suppress(ValueError):
+                self._waiters.remove(waiter)
+            self._listen_to_silence()
+
+    async def close(self) -> None:
+        """Consume and send nothing more."""
+        self._leaving.set()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(False)
+        _celery.should_stop = 0
+        while self._thread.is_alive():
+            # A task that holds a hint back ends as soon as somebody seems to wait for it.
+            self._hungry.set()
+            await asyncio.to_thread(self._thread.join, 0.05)
+        self._bell.close()
+
+    # ------------------------------------------------------------------------- on the event loop
+
+    async def _hand_over(self) -> None:
+        """Give a hint to a waiting replica, and return when another waits."""
+        self._heard = self._clock.monotonic()
+        await self._waited_for()
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(True)
+                break
+        await self._waited_for()
+        self._heard = self._clock.monotonic()
+
+    async def _waited_for(self) -> None:
+        while not (self._waiters or self._leaving.is_set()):
+            self._hungry.clear()
+            await self._hungry.wait()
+
+    async def _hear(self) -> None:
+        self._heard = self._clock.monotonic()
+
+    def _listen_to_silence(self) -> None:
+        """Have a consumer that hears nothing prove that it could; replace it when it does not."""
+        silent = self._clock.monotonic() - self._heard
+        if silent > 2 * SILENCE:
+            self._heard = self._clock.monotonic()
+            _log.warning("no hints arrive; connecting anew", extra={"action": "hints.silent"})
+            _celery.should_stop = 0
+        elif silent > SILENCE:
+            self._bell.echo(self._pool)
+
+    # ------------------------------------------------------------------------- on Celery's thread
+
+    def _hint_taken(self, job_id: str) -> None:
+        _log.debug("hint", extra={"action": "hints.taken", "job_id": job_id})
+        self._on_loop(self._hand_over())
+
+    def _echo_taken(self) -> None:
+        self._on_loop(self._hear())
+
+    def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except RuntimeError:
+            # The loop is closed: nobody waits any more.
+            work.close()
+
+    def _consume(self) -> None:
+        # Celery runs tasks of the application that is current in the thread.
+        self._app.set_default()
+        self._app.set_current()
+        well = True
+        while not self._leaving.is_set():
+            _celery.should_stop = None
+            try:
+                self._worker().start()
+            # A fresh worker is the cure for whatever ended the one before.
+            except Exception as error:
+                if well:
+                    facts = {"action": "hints.consuming"}
+                    _log.warning("hints are not received: %s", error, extra=facts)
+                well = False
+            self._leaving.wait(PAUSE)
+
+    def _worker(self) -> WorkController:
+        return WorkController(
+            app=self._app,
+            pool_cls="solo",
+            concurrency=1,
+            hostname=f"{self._pool}@{os.getpid()}",
+            queues=[queue_name(self._pool)],
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )

@@ -1,0 +1,69 @@
+"""What a replica says about itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ReplicaState(StrEnum):
+    """Where a replica is.
+
+    STARTING loads and warms its engine; READY waits for work; BUSY runs a batch; DRAINING takes no
+    more; SETUP_FAILED waits to try again; DEFUNCT does too, having failed many times in a row, and
+    needs somebody's attention; STOPPED has no child and will not have one again.
+    """
+
+    STARTING = "starting"
+    READY = "ready"
+    BUSY = "busy"
+    DRAINING = "draining"
+    SETUP_FAILED = "setup_failed"
+    DEFUNCT = "defunct"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One replica at one moment.
+
+    Attributes:
+        worker: Its name, which the ledger keeps with every claim.
+        pool: The pool that it serves.
+        model: The model that the pool belongs to.
+        state: Where it is.
+        since: When it came there, s since the epoch.
+        pid: Process id of its child, or None without one.
+        batches: Batches that ended.
+        jobs: Jobs that it finished, successfully.
+        held: Jobs that it holds now, those being stored included.
+        children: Child processes started.
+        load_seconds: Time of the last `load`, imports included, or None before the first.
+        warm_seconds: Time of the last `warm_up`, or None before the first.
+        memory: Bytes of main memory of the child, as it last said; 0 without a child.
+        fixed_seconds: Estimated time of a batch before its first job, from claim to free device.
+        job_seconds: Estimated time that each typical job adds to a batch.
+        delivery_seconds: Typical time from a free device to a stored result.
+        free_in: Expected seconds until its device is free, while READY or BUSY; else 0.
+        remaining: Expected seconds until each job that it runs is delivered, by job id.
+        last_error: What went wrong last, or "".
+    """
+
+    worker: str
+    pool: str
+    model: str
+    state: ReplicaState
+    since: float
+    pid: int | None
+    batches: int
+    jobs: int
+    held: int
+    children: int
+    load_seconds: float | None
+    warm_seconds: float | None
+    memory: int
+    fixed_seconds: float
+    job_seconds: float
+    last_error: str
+    delivery_seconds: float = 0.0
+    free_in: float = 0.0
+    remaining: Mapping[str, float] = field(default_factory=dict)

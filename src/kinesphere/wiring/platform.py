@@ -1,0 +1,357 @@
+"""A process of the platform, whatever its role: what it consists of, and how it begins and ends."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kinesphere.adapters.clock import SystemClock
+from kinesphere.adapters.feed_embedded import EmbeddedFeed
+from kinesphere.adapters.folder import owned
+from kinesphere.adapters.hints_embedded import EmbeddedHints
+from kinesphere.adapters.job_log import JobLog
+from kinesphere.adapters.job_news import JobNews
+from kinesphere.adapters.ledger_sql import SqlLedger
+from kinesphere.adapters.metric_gauges import Reading
+from kinesphere.adapters.metrics import Metrics
+from kinesphere.adapters.retention import Bounds, Retention
+from kinesphere.core.catalog import Catalog
+from kinesphere.core.replicas import Status
+from kinesphere.engines.catalog import discover
+from kinesphere.ports import Artifacts, Bell, Clock, Feed, Hints, Limits, SignedFiles
+from kinesphere.service import Service, Terms
+from kinesphere.service.identity import Identity
+from kinesphere.settings import Settings
+from kinesphere.wiring import parts
+from kinesphere.wiring.loops import Led, Loop, kept
+from kinesphere.wiring.roles import Role, check
+from kinesphere.worker import supervisor
+from kinesphere.worker.fleet import Fleet, Keeper
+from kinesphere.worker.holding import Seams
+from kinesphere.worker.pools import ReplicaPools
+from kinesphere.worker.presence import Announcer, Watch
+from kinesphere.worker.process import Launch
+from kinesphere.worker.supervisor import Post, Replica
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from kinesphere.http.connections import ConnectionTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A process of the platform, running.
+
+    Attributes:
+        files: The artifact store's own downloads, or None where links lead elsewhere.
+        fleet: The replicas of this process; none in an API or a sweeper.
+    """
+
+    settings: Settings
+    clock: Clock
+    catalog: Catalog
+    service: Service
+    fleet: Fleet
+    artifacts: Artifacts
+    files: SignedFiles | None
+    metrics: Metrics
+    limits: Limits
+    identity: Identity | None = None
+
+    def app(self) -> "FastAPI":
+        """Its HTTP application."""
+        # FastAPI is half of the time that a one-shot command would need to start.
+        from kinesphere.adapters.fetch import FetchTerms, PictureFetcher  # noqa: PLC0415
+        from kinesphere.adapters.webhooks import WebhookGate  # noqa: PLC0415
+        from kinesphere.http.app import create_app  # noqa: PLC0415
+        from kinesphere.http.gateway import Gateway  # noqa: PLC0415
+        from kinesphere.http.limits import Pace, Turnstile  # noqa: PLC0415
+
+        settings = self.settings
+        return create_app(
+            Gateway(
+                service=self.service,
+                files=self.files,
+                metrics=self.metrics,
+                fetcher=PictureFetcher(
+                    FetchTerms(
+                        settings.picture_limit_bytes, settings.fetch_seconds, settings.fetch_allow
+                    )
+                ),
+                webhooks=WebhookGate(settings.webhook_allow, parts.webhook_keys(settings)),
+                body_limit=settings.body_limit_bytes,
+                # Room for a mask, and for what multipart adds.
+                file_limit=2 * settings.picture_limit_bytes + 65_536,
+                wait_limit=settings.sync_wait_seconds,
+                heartbeat=settings.heartbeat_seconds,
+                public_url=settings.public_url,
+                hosts=parts.hosts(settings),
+                turnstile=Turnstile(self.limits, parts.rates(settings)),
+                pace=Pace(settings.body_seconds, settings.body_bytes_per_second),
+                cors_origins=settings.cors_origins,
+                monotonic=self.clock.monotonic,
+                new_id=parts.new_id,
+                identity=self.identity,
+                metrics_open=settings.metrics_open,
+            )
+        )
+
+    def connection_terms(self) -> "ConnectionTerms":
+        """What the connections to it may do."""
+        from kinesphere.http.connections import ConnectionTerms  # noqa: PLC0415 - with FastAPI
+
+        settings = self.settings
+        return ConnectionTerms(
+            most=settings.max_connections,
+            header_bytes=settings.header_limit_bytes,
+            header_seconds=settings.header_seconds,
+            idle_seconds=settings.keep_alive_seconds,
+            write_seconds=settings.write_seconds,
+            body_seconds=settings.body_seconds,
+            new_id=parts.new_id,
+            refused=lambda status: self.metrics.request("OTHER", "unmatched", status, 0.0),
+        )
+
+    async def drain(self, grace: float) -> None:
+        """Take no more work, and give what runs `grace` seconds; the rest goes back."""
+        self.service.intake.closed = True
+        await self.fleet.drain(grace)
+
+
+@asynccontextmanager
+async def embedded(settings: Settings, url: str | None = None) -> AsyncIterator[Platform]:
+    """The whole system in this process, its engines in child processes, until the end.
+
+    Webhooks are delivered where there is a `url`, at which their links lead here.
+
+    Raises:
+        Incomplete: the settings are those of a cluster.
+        FolderBusy: another server owns the data folder.
+        CatalogError: a model asked for is not installed.
+        LedgerUnavailable, StorageFailed, OSError: a store cannot be used.
+    """
+    async with platform(settings, Role.SERVE, url=url) as running:
+        yield running
+
+
+@asynccontextmanager
+async def platform(
+    settings: Settings, role: Role, *, pool: str | None = None, url: str | None = None
+) -> AsyncIterator[Platform]:
+    """One process of the platform, until the end. `pool` is that of a worker.
+
+    Raises what `embedded` does.
+    """
+    check(role, settings)
+    catalog = discover(settings.models, settings.simulated)
+    async with AsyncExitStack() as stack:
+        built = _Building(settings, role, catalog, stack, pool)
+        running = await built.platform()
+        loops = built.loops(running, url)
+        tasks = [asyncio.create_task(kept(loop, running.clock)) for loop in loops]
+        for name in built.served:
+            grace = settings.drain_seconds
+            running.fleet.scale(name, settings.replicas_of(name), grace=grace)
+        try:
+            yield running
+        finally:
+            await running.drain(0.0)
+            if built.announcer is not None:
+                await built.announcer.leave()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Building:
+    """The adapters of one process, chosen by its role and settings, and what stands on them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        role: Role,
+        catalog: Catalog,
+        stack: AsyncExitStack,
+        pool: str | None,
+    ) -> None:
+        self.settings = settings
+        self.role = role
+        self.catalog = catalog
+        self.clock = SystemClock()
+        self.stack = stack
+        self.alone = role is Role.SERVE
+        self.name = f"{socket.gethostname()}/{os.getpid()}"
+        self.served = tuple(catalog.pools()) if self.alone else (pool,) if pool else ()
+        self.announcer: Announcer | None = None
+        self.ledger: SqlLedger
+        self.artifacts: Artifacts
+        self._more: list[Loop] = []
+
+    async def platform(self) -> Platform:
+        """Everything, opened but for its loops."""
+        settings, clock, stack = self.settings, self.clock, self.stack
+        if self.alone:
+            stack.enter_context(owned(settings.data))
+        feed = self._feed()
+        self.ledger = await parts.ledger(settings, clock, feed)
+        stack.push_async_callback(self.ledger.close)
+        if self.alone:
+            # We own the folder, so whoever held a job is no more.
+            await self.ledger.recover("")
+            await self.ledger.outbox.release()
+        self.artifacts, files = await self._artifacts()
+        metrics = Metrics(self.catalog, clock, self._read)
+        self.metrics = metrics
+        limits = parts.limits(settings, clock, metrics)
+        stack.push_async_callback(limits.close)
+        bell, hints = self._hints()
+        seams = Seams(clock, self.ledger, hints, feed, self.artifacts, metrics)
+        self.bell, self.feed = bell, feed
+        fleet = Fleet(clock, partial(self._replica, seams))
+        self.pools = ReplicaPools(self.catalog, self._everyone(fleet), clock)
+        service = Service(
+            catalog=self.catalog,
+            ledger=self.ledger,
+            hints=bell,
+            feed=feed,
+            artifacts=self.artifacts,
+            pools=self.pools,
+            clock=clock,
+            new_id=parts.new_id,
+            new_seed=lambda: secrets.randbits(32),
+            terms=_terms(settings),
+        )
+        identity = None
+        if self.role in (Role.SERVE, Role.API):
+            identity = await stack.enter_async_context(parts.identity(settings, clock))
+        return Platform(
+            settings=settings,
+            clock=clock,
+            catalog=self.catalog,
+            service=service,
+            fleet=fleet,
+            artifacts=self.artifacts,
+            files=files,
+            metrics=metrics,
+            limits=limits,
+            identity=identity,
+        )
+
+    def loops(self, running: Platform, url: str | None) -> list[Loop]:
+        """What runs as long as the process does."""
+        settings, clock = self.settings, self.clock
+        told = [JobLog(prompt_text=settings.prompt_log).tell, running.metrics.tell]
+        sweeps: list[Loop] = []
+        if self.role in (Role.SERVE, Role.SWEEPER):
+            bounds = Bounds(settings.retention_days, settings.store_limit_bytes)
+            sweeps += [
+                Keeper(clock, self.ledger, self.bell, settings.reap_seconds),
+                Retention(self.ledger, self.artifacts, clock, bounds),
+            ]
+            base = settings.public_url or url
+            if base is not None or not self.alone:
+                deliverer = parts.deliverer(
+                    settings, running.service, self.ledger, running.metrics, base or ""
+                )
+                sweeps.append(deliverer)
+                if self.alone:
+                    told.append(deliverer.tell)
+                else:
+                    # What others commit wakes it; what they log, they log.
+                    self._more.append(JobNews(self.feed, self.ledger.get, [deliverer.tell]))
+        if self.alone:
+            return [JobNews(self.feed, self.ledger.get, told), *sweeps, *self._more]
+        own = JobNews(self._own, self.ledger.get, told)
+        if sweeps:
+            self._more.append(Led(self.ledger.presence, clock, self.name, sweeps))
+        return [own, *self._more]
+
+    # ------------------------------------------------------------------------------- adapters
+
+    def _feed(self) -> Feed:
+        if self.alone:
+            return EmbeddedFeed()
+        shared = parts.shared_feed(self.settings, self.clock, lambda: self.ledger)
+        self._more.append(shared)
+        self._own = shared.own
+        return shared
+
+    async def _artifacts(self) -> tuple[Artifacts, SignedFiles | None]:
+        if self.settings.artifacts_url is None:
+            local = parts.local_artifacts(self.settings, self.clock)
+            return local, local
+        store = await parts.shared_artifacts(self.settings, self.clock)
+        self._more.append(store)
+        return store, None
+
+    def _hints(self) -> tuple[Bell, Hints]:
+        if self.alone:
+            local = EmbeddedHints(self.clock)
+            return local, local
+        # Celery takes a tenth of a second to import, and a server alone does without.
+        from kinesphere.adapters.hints_celery import (  # noqa: PLC0415
+            CeleryBell,
+            CeleryHints,
+            create_celery,
+        )
+
+        celery = create_celery(parts.plain(self.settings.broker_url), self.catalog.pools())
+        if self.served:
+            hints = CeleryHints(celery, self.served[0], self.clock)
+            self.stack.push_async_callback(hints.close)
+            return hints, hints
+        bell = CeleryBell(celery)
+        self.stack.push_async_callback(asyncio.to_thread, bell.close)
+        # Nobody waits in this process.
+        return bell, EmbeddedHints(self.clock)
+
+    def _everyone(self, fleet: Fleet) -> Callable[[], Sequence[Status]]:
+        """How replicas are known: our own, or also those of other processes."""
+        if self.alone:
+            return fleet.statuses
+        presence = self.ledger.presence
+        if self.role is Role.WORKER:
+            self.announcer = Announcer(presence, self.clock, fleet.statuses)
+            self._more.append(self.announcer)
+            return fleet.statuses
+        watch = Watch(presence, self.clock)
+        self._more.append(watch)
+        return watch.statuses
+
+    async def _read(self) -> Reading:
+        return Reading(
+            backlogs=await self.ledger.backlogs(),
+            counts=await self.ledger.counts(),
+            memory=self.pools.memory(),
+        )
+
+    def _replica(self, seams: Seams, pool: str, number: int) -> Replica:
+        settings = self.settings
+        model, stage = self.catalog.pools()[pool]
+        terms = supervisor.Terms(
+            lease=settings.lease_seconds,
+            poll=settings.poll_seconds,
+            cancel_grace=settings.cancel_grace_seconds,
+        )
+        launch = Launch(threads=settings.threads_per_replica)
+        formats = model.formats if model.task == "motion" else ()
+        worker = f"{self.name}/{pool}/{number}"
+        return Replica(seams, Post(pool, model.name, stage, worker, formats), launch, terms)
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        link_seconds=settings.link_seconds,
+        max_queue=settings.max_queue,
+        user_queue=settings.user_queue_limit,
+        max_wait=settings.max_wait_seconds,
+        cache_share=settings.cache_share,
+        picture_bytes=settings.picture_limit_bytes,
+        picture_pixels=settings.picture_limit_pixels,
+    )
