@@ -38,6 +38,7 @@ def main() -> None:
             [sys.executable, "-m", "kinesphere", "serve", "--port", "0", "--data", str(data)],
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            env={**os.environ, "KINESPHERE_RATE_LIMIT": "0"},
         )
         try:
             print(json.dumps(measure(address(data), requests), indent=2))

@@ -1,7 +1,8 @@
 """What durability costs: jobs a second through the SQLite ledger, submitted, claimed and finished.
 
 64 submitters, two claimers that take batches of 16, every commit synced. Prints JSON with the same
-on the memory ledger, which is the limit of everything but the database.
+on the memory ledger, which is the limit of everything but the database; and how many requests a
+second the service answers whose result is there already, beside those that it accepts as new.
 
     python benchmarks/ledger.py [--jobs 4000]
 """
@@ -11,19 +12,30 @@ import asyncio
 import json
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ulid import ULID
 
+from kinesphere.adapters.artifacts_local import LocalArtifacts
 from kinesphere.adapters.clock import SystemClock
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
+from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.ledger_memory import MemoryLedger
 from kinesphere.adapters.ledger_sql import SqlLedger
-from kinesphere.core.jobs import ArtifactRef, Finish, Job
-from kinesphere.ports import IdempotencyKey, Ledger
+from kinesphere.core.catalog import Catalog, Model, Stage
+from kinesphere.core.jobs import ArtifactRef, Finish, Job, Json
+from kinesphere.core.requests import MotionAsk
+from kinesphere.ports import IdempotencyKey, Ledger, PoolStatus
+from kinesphere.service import Caller, Service, Terms
 
 SUBMITTERS, CLAIMERS, BATCH = 64, 2, 16
-REQUEST = {"prompt": "a man walks in a circle, then waves", "duration": 4.0, "seed": 7}
+REQUEST: dict[str, Json] = {
+    "prompt": "a man walks in a circle, then waves",
+    "duration": 4.0,
+    "seed": 7,
+}
 
 
 def new_job(user: str) -> Job:
@@ -82,6 +94,57 @@ async def through(ledger: Ledger, jobs: int) -> dict[str, float]:
     }
 
 
+class NoPools:
+    """Replicas would only be in the way."""
+
+    def statuses(self) -> Mapping[str, PoolStatus]:
+        """None, so nothing is estimated or refused."""
+        return {}
+
+    async def warm(self, seconds: float) -> bool:
+        """Nothing to wait for."""
+        return seconds >= 0.0
+
+
+async def asked(folder: Path, requests: int, *, cached: bool) -> dict[str, float]:
+    """Ask the service, over SQLite and a folder of artifacts, 64 times at once."""
+    clock, feed = SystemClock(), EmbeddedFeed()
+    artifacts = LocalArtifacts(folder / "artifacts", b"0" * 32, clock)
+    ledger = await SqlLedger.open(f"sqlite:///{folder / 'asked.db'}", clock, feed)
+    stage = Stage(name="", engine="none:None")
+    model = Model("choreo", "1", "motion", "", (stage,), ("bvh",), durations=(0.5, 30.0))
+    intake = Service(
+        catalog=Catalog((model,)), ledger=ledger, hints=EmbeddedHints(clock), feed=feed,
+        artifacts=artifacts, pools=NoPools(), clock=clock, new_id=lambda: str(ULID()),
+        new_seed=lambda: 1, terms=Terms(),
+    ).intake  # fmt: skip
+    ask = MotionAsk(prompt=str(REQUEST["prompt"]))
+    if cached:
+        await intake.motion(ask, Caller("first"))
+        (job,) = await ledger.claim("choreo", "bench", 1, 30.0)
+        made = ArtifactRef(f"{job.id}/1/motion.bvh", "motion.bvh", "application/x-bvh", 4, "0" * 64)
+        await artifacts.put(made.key, b"made")
+        await ledger.apply(job.id, Finish(1, (made,)))
+    left = requests
+
+    async def caller(number: int) -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            this = ask if cached else replace(ask, seed=left)
+            accepted = await intake.motion(this, Caller(f"user-{number}"))
+            assert accepted.job.cached is cached
+
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(caller(number) for number in range(SUBMITTERS)))
+    seconds, spent = time.perf_counter() - began, time.process_time() - cpu
+    await ledger.close()
+    return {
+        "requests_per_second": round(requests / seconds),
+        "cpu_ms_per_request": round(1e3 * spent / requests, 2),
+    }
+
+
 async def measure(jobs: int) -> dict[str, dict[str, float]]:
     clock = SystemClock()
     memory = await through(MemoryLedger(clock, EmbeddedFeed()), jobs)
@@ -90,7 +153,12 @@ async def measure(jobs: int) -> dict[str, dict[str, float]]:
         ledger = await SqlLedger.open(url, clock, EmbeddedFeed())
         sqlite = await through(ledger, jobs)
         await ledger.close()
-    return {"memory": memory, "sqlite, synced": sqlite}
+        return {
+            "memory": memory,
+            "sqlite, synced": sqlite,
+            "service, new": await asked(Path(folder) / "new", jobs, cached=False),
+            "service, cached": await asked(Path(folder) / "cached", jobs, cached=True),
+        }
 
 
 def main() -> None:

@@ -136,12 +136,57 @@ def test_other_hosts_are_refused_without_authentication(host: str) -> None:
     assert "no authentication configured" in refusal(host=host)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "motion.internal"])
+def test_other_hosts_are_served_with_authentication(host: str) -> None:
+    assert load_settings({}, host=host, authentication="keys").host == host
+
+
+def test_the_refusal_of_a_host_says_how_to_let_others_in() -> None:
+    told = refusal({"KINESPHERE_HOST": "0.0.0.0"})
+    assert told.startswith("KINESPHERE_HOST ")
+    assert "kinesphere keys create" in told
+    assert "KINESPHERE_AUTHENTICATION=keys" in told
+
+
+def test_what_is_wrong_with_authentication_is_told_instead_of_the_host() -> None:
+    told = refusal(host="0.0.0.0", authentication="kes")
+    assert told.startswith("authentication ")
+    assert "host" not in told
+
+
+def test_oidc_needs_its_issuer_and_audience() -> None:
+    told = refusal(authentication="oidc").split("\n")
+    assert [line.split()[0] for line in told] == ["oidc_issuer", "oidc_audience"]
+    given = {"oidc_issuer": "https://a/b", "oidc_audience": "x,y"}
+    settings = load_settings({}, authentication="keys,oidc,keys", **given)
+    assert settings.authentication == ("keys", "oidc")
+    assert settings.oidc_audience == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://login.example.com", "ftp://a", "https://u:p@a", "https://a?b", "login", ""]
+)
+def test_an_issuer_is_https(url: str) -> None:
+    assert refusal(authentication="oidc", oidc_issuer=url, oidc_audience="x").startswith("oidc_i")
+
+
+def test_an_issuer_may_be_http_on_loopback_or_where_that_is_allowed() -> None:
+    for url, allowed_to in (("http://127.0.0.1:9", False), ("http://login.example.com", True)):
+        given = {"oidc_issuer": url, "oidc_audience": "x", "oidc_allow_http": allowed_to}
+        assert load_settings({}, authentication="oidc", **given).oidc_issuer == url
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert load_settings({"KINESPHERE_PORT": "", "KINESPHERE_MODELS": ""}) == load_settings({})
 
 
 def test_the_variable_of_the_client_is_passed_over() -> None:
-    assert load_settings({"KINESPHERE_URL": "http://other:1"}) == load_settings({})
+    given = {
+        "KINESPHERE_URL": "http://other:1",
+        "KINESPHERE_API_KEY": "k",
+        "KINESPHERE_API_KEY_FILE": "f",
+    }
+    assert load_settings(given) == load_settings({})
 
 
 def test_nothing_can_be_changed_later() -> None:

@@ -7,9 +7,15 @@ from collections.abc import Awaitable, Callable
 
 
 async def wait_until(
-    predicate: Callable[[], bool | Awaitable[bool]], description: str, seconds: float = 20.0
+    predicate: Callable[[], bool | Awaitable[bool]],
+    description: str,
+    seconds: float = 20.0,
+    pause: float = 0.005,
 ) -> None:
-    """Return once `predicate` is true; fail after `seconds`, saying what did not come true."""
+    """Return once `predicate` is true; fail after `seconds`, saying what did not come true.
+
+    `pause`: seconds between two looks.
+    """
     deadline = time.monotonic() + seconds
     while True:
         answer = predicate()
@@ -18,4 +24,4 @@ async def wait_until(
             return
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {description}")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(pause)

@@ -4,16 +4,19 @@ Adapters are judged by one contract suite a port, in `tests/contracts/`. Times a
 the epoch (UTC) unless a name says otherwise.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kinesphere.core.admission import Service
 from kinesphere.core.failures import Failure
+from kinesphere.core.identity import ApiKey, Principal
 from kinesphere.core.jobs import ArtifactRef, Command, Event, Job, Json, State
+from kinesphere.core.replicas import Status
+from kinesphere.core.webhooks import Answer, Delivery, Schedule
 
 if TYPE_CHECKING:
     from kinesphere.formats.clip import Clip
@@ -68,6 +71,10 @@ class IdempotencyConflict(Exception):
     """The idempotency key was used with another body."""
 
 
+LINE_LOOK: Final = 256
+"""Jobs before a job that are looked at one by one, see `Ledger.line`."""
+
+
 class JobUnknown(Exception):
     """No job has this id."""
 
@@ -94,6 +101,7 @@ class Standing(StrEnum):
     HELD = "held"
     LOST = "lost"
     CANCELLED = "cancelled"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class Backlog:
     """What a pool has to do.
 
     Attributes:
-        waiting: Queued jobs, those backing off included.
+        waiting: Queued jobs, those backing off included, those that wait for another's run not.
         running: Claimed jobs.
         oldest: When the longest waiting claimable job became ready, or None.
     """
@@ -118,6 +126,100 @@ class Backlog:
     waiting: int
     running: int
     oldest: float | None
+
+
+class Outbox(Protocol):
+    """Webhooks that are owed, in the store of the ledger.
+
+    The ledger enters a delivery in the same transaction as each event that ends a job with a
+    webhook, and deletes it with the job. So there is one for every such end, and none for what was
+    not committed. Any number of callers, in any number of processes, may call any method at once.
+    All methods raise LedgerUnavailable.
+    """
+
+    async def claim(
+        self, limit: int, lease: float, busy: Mapping[str, int], per_host: int
+    ) -> tuple[Delivery, ...]:
+        """Take up to `limit` due deliveries for `lease` seconds, those due longest first.
+
+        Of one host at most `per_host`, less those that `busy` says the caller has under way, so
+        that a receiver that does not answer holds up nobody but itself. Each claim raises
+        `attempts`. One that is not settled within its lease is due again: its claimer has died.
+        """
+        ...
+
+    async def settle(
+        self, delivery: Delivery, answer: Answer, schedule: Schedule, chance: float
+    ) -> Delivery | None:
+        """Store what came of an attempt, as `kinesphere.core.webhooks.settled` decides.
+
+        Returns what is stored, or None, with nothing stored, when the claim was lost.
+        """
+        ...
+
+    async def due_in(self, full: Collection[str] = ()) -> float | None:
+        """Seconds until a delivery to a host not in `full` is due, 0 at least; None without one."""
+        ...
+
+    async def latest(self, job_ids: Collection[str]) -> Mapping[str, Delivery]:
+        """The last delivery of each of these jobs that has one."""
+        ...
+
+    async def release(self) -> int:
+        """Make all that is held due now, and tell how many: who held it is known to have died."""
+        ...
+
+
+class Presence(Protocol):
+    """Which replicas there are, and which process leads, in the store of the ledger.
+
+    Both lapse unless they are renewed. The store's own time counts: a process whose clock is wrong
+    is neither young nor old for that. All methods raise LedgerUnavailable.
+    """
+
+    async def announce(self, statuses: Sequence[Status], now: float) -> None:
+        """Say how some replicas are; `now` is the time by which the statuses were made."""
+        ...
+
+    async def withdraw(self, workers: Sequence[str]) -> None:
+        """Say that these replicas are no more."""
+        ...
+
+    async def present(self, seconds: float, now: float) -> tuple[Status, ...]:
+        """The replicas announced within the last `seconds`, their times told by the caller's `now`.
+
+        What was to come when they were announced (`free_in`, `remaining`) is nearer by their age.
+        """
+        ...
+
+    async def lead(self, office: str, holder: str, seconds: float) -> bool:
+        """Whether `holder` leads in `office` for `seconds` from now, first come.
+
+        The one that leads renews it by asking again. At most one leads at any moment.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A pool's queue as one job meets it, in the order of claims.
+
+    Attributes:
+        waiting: Queued jobs of the pool, those backing off included.
+        running: Claimed jobs of the pool.
+        ahead: Queued jobs that are claimed before this one if no other comes.
+        alike: Those of them that have its priority.
+        weight: Of the jobs ahead, together.
+        slack: How many jobs another user could still place before it: its own tag less the
+            virtual time of its priority.
+    """
+
+    waiting: int
+    running: int
+    ahead: int
+    alike: int
+    weight: float
+    slack: int
 
 
 class Ledger(Protocol):
@@ -133,13 +235,34 @@ class Ledger(Protocol):
     All methods raise LedgerUnavailable when the store does not answer.
     """
 
-    async def submit(self, job: Job, key: IdempotencyKey | None = None) -> Submission:
+    @property
+    def outbox(self) -> Outbox:
+        """The webhooks that are owed."""
+        ...
+
+    async def submit(
+        self, job: Job, key: IdempotencyKey | None = None, missing: Collection[str] = ()
+    ) -> Submission:
         """Accept a new queued job.
 
         With a key known for this user: the job it led to, `created` False; with the same key and
-        another digest IdempotencyConflict. Concurrent submits with one key make one job. The
-        ledger gives the job its place in the fair order of its pool (see `claim`).
+        another digest IdempotencyConflict. Concurrent submits with one key make one job. A key is
+        known for as long as the ledger was opened with, and no longer than its job.
+
+        A job with `content` joins the job in flight that has the same, or is given what the last
+        one made, already succeeded, unless that lists one of the `missing` files: see
+        `kinesphere.core.sharing`. Of the jobs with one content at most one is in flight without a
+        leader, whoever submits at once. Any other job gets its place in the fair order of its
+        pool (see `claim`).
         """
+        ...
+
+    async def replay(self, user: str, key: IdempotencyKey) -> Job | None:
+        """The job that this key led to, if it is known. Raises IdempotencyConflict as `submit`."""
+        ...
+
+    async def answering(self, content: str) -> Job | None:
+        """The job that a submit with this content would join or be served from."""
         ...
 
     async def get(self, job_id: str) -> Job | None:
@@ -153,7 +276,8 @@ class Ledger(Protocol):
     async def claim(self, pool: str, worker: str, limit: int, lease: float) -> tuple[Job, ...]:
         """Take up to `limit` ready jobs of `pool` for `lease` seconds, as one compatible batch.
 
-        Order: priority, highest first; then fair share between users, by start-time fair queueing
+        A job that waits for another's run is never claimed. Order: precedence (the priority, or a
+        higher one of those who wait for the run), highest first; then fair share between users, by start-time fair queueing
         (Goyal, Vin and Cheng 1996): a job's tag is the larger of the pool's virtual time and the
         finish tag of the user's previous job of the same pool and priority, each job costing 1;
         the virtual time of a pool and priority is the largest tag claimed so far; then age. So a
@@ -166,20 +290,26 @@ class Ledger(Protocol):
         ...
 
     async def apply(self, job_id: str, command: Command) -> Job:
-        """Decide one command on one job. Raises JobUnknown, or Refused as `decide` does."""
+        """Decide one command on one job. Raises JobUnknown, or Refused as `decide` does.
+
+        What it means for those who wait for the job's run (`kinesphere.core.sharing.settled`) is
+        in the same transaction; so it is in `reap` and `recover`.
+        """
         ...
 
     async def extend(self, holds: Sequence[Hold], lease: float) -> Mapping[str, Standing]:
         """Renew many leases for `lease` seconds from now, by job id. Stores progress, no event.
 
         LOST: the token no longer holds. CANCELLED: it does not because the job was cancelled.
+        MOVED: so it was, but others want the run, and the claim is now that of `Job.moved`.
         """
         ...
 
     async def reap(self, limit: int = 100) -> tuple[Job, ...]:
         """Return jobs with lapsed leases to the queue (or fail them), and expire missed deadlines.
 
-        Returns the jobs changed, at most `limit`. Any process may call it at any time.
+        Returns the jobs reaped and expired, at most `limit`, without those who waited for their
+        runs. Any process may call it at any time.
         """
         ...
 
@@ -197,16 +327,38 @@ class Ledger(Protocol):
         """What each pool with waiting or running jobs has to do, by pool name."""
         ...
 
+    async def line(self, job: Job) -> tuple[Line, ...]:
+        """What stands before a job: in the pool of its stage, then in those of its later stages.
+
+        A job that waits has its own place; any other the place that it would take now. `ahead` and
+        `weight` are exact up to LINE_LOOK jobs of the same priority, and estimated beyond, so that
+        a long queue costs no more than a short one.
+        """
+        ...
+
     async def counts(self) -> Mapping[tuple[str, State], int]:
         """Jobs kept, by model and state."""
+        ...
+
+    async def open_jobs(self, user: str) -> int:
+        """How many of a user's jobs have not ended."""
         ...
 
     async def forget(self, before: float, limit: int = 100) -> tuple[Job, ...]:
         """Delete jobs that ended before `before`, with their events and keys; returns them.
 
-        The caller then deletes their artifacts: a crash between leaves files without a job, which
-        a later sweep of the store finds, never a job without its files.
+        The longest ended first, so what was served last goes last. A job is returned with those
+        files only that no other job lists. The caller then deletes them: a crash between leaves
+        files without a job, which a later sweep of the store finds, never a job without its files.
         """
+        ...
+
+    async def lent(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of these files that a job lists which has not made them."""
+        ...
+
+    async def stored(self) -> int:
+        """Size of the files that jobs list, each counted once, in bytes."""
         ...
 
     async def close(self) -> None:
@@ -217,12 +369,16 @@ class Ledger(Protocol):
 # ------------------------------------------------------------------------------ hints and feed
 
 
-class Hints(Protocol):
-    """Wake-ups for replicas. Losing one costs latency, never a job."""
+class Bell(Protocol):
+    """Wakes replicas, wherever they are."""
 
-    def ring(self, pool: str) -> None:
-        """Say that `pool` may have work. Never blocks, never fails."""
+    def ring(self, pool: str, job_id: str = "") -> None:
+        """Say that `pool` may have work, for example this job. Never blocks, never fails."""
         ...
+
+
+class Hints(Bell, Protocol):
+    """Wake-ups for replicas. Losing one costs latency, never a job."""
 
     async def wait(self, pool: str, seconds: float) -> bool:
         """Return True when `pool` has been rung since the last wait, or False after `seconds`.
@@ -293,21 +449,28 @@ class LinkExpired(Exception):
 
 
 class StorageFailed(Exception):
-    """The artifact store could not be written, for example because the disk is full."""
+    """The artifact store could not be written or read, for example because the disk is full."""
 
 
 class Artifacts(Protocol):
     """Where made files live. A key is written once and never changed."""
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(
+        self, key: str, data: bytes, media_type: str = "application/octet-stream"
+    ) -> None:
         """Store `data` under `key`, whole or not at all, synced when it returns.
 
-        Raises StorageFailed, with nothing left behind.
+        A store that is downloaded from directly answers with `media_type`. Raises StorageFailed,
+        with nothing left behind.
         """
         ...
 
     async def read(self, key: str) -> bytes:
         """The stored bytes. Raises ArtifactMissing."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Whether the artifact is there; cheaper than to read it."""
         ...
 
     async def delete(self, key: str) -> None:
@@ -338,6 +501,129 @@ class SignedFiles(Protocol):
         ...
 
 
+# -------------------------------------------------------------------------------------- limits
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `requests` (1 or more) within any `seconds` (1 or more)."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a key may still do.
+
+    Attributes:
+        admitted: Whether one request was (or would be) within the quota.
+        quota: That quota.
+        remaining: Requests that would be admitted now, one after the other.
+        reset: Seconds until the oldest counted request leaves the window, so that one more is
+            admitted; 0 when none is counted.
+    """
+
+    admitted: bool
+    quota: Quota
+    remaining: int
+    reset: float
+
+
+class Limits(Protocol):
+    """Counts requests by key within a window that moves with time.
+
+    Exact: of any number of calls at once, by any number of processes that share the store, as
+    many are admitted as the quota says and not one more. What is refused is not counted. Counts
+    of one key under different quotas are apart. No method raises because a store is out of reach:
+    it then counts in this process alone, since a limit is no reason to refuse everybody.
+    """
+
+    async def take(self, key: str, quota: Quota) -> Allowance:
+        """Count one request of `key`, if the quota admits it."""
+        ...
+
+    async def look(self, key: str, quota: Quota) -> Allowance:
+        """The same without counting."""
+        ...
+
+    async def close(self) -> None:
+        """Release the store."""
+        ...
+
+
+# ------------------------------------------------------------------------------------ identity
+
+
+@dataclass(frozen=True, slots=True)
+class KeyQuery:
+    """Which keys to list, newest first. `before` is the id after which the page starts."""
+
+    user: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class Keys(Protocol):
+    """The API keys that were made, the revoked ones included.
+
+    Every method is one transaction, committed and synced when it returns. Any number of callers,
+    in any number of processes, may call any method at once. All methods raise LedgerUnavailable.
+    """
+
+    async def create(self, key: ApiKey) -> None:
+        """Store a new key."""
+        ...
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        """The key with this id, revoked and expired ones too. Finding none takes no less work."""
+        ...
+
+    async def list(self, query: KeyQuery) -> tuple[ApiKey, ...]:
+        """Matching keys, newest first, at most `query.limit`."""
+        ...
+
+    async def revoke(self, key_id: str, at: float) -> ApiKey | None:
+        """Revoke a key, and return it; None where there is none. The first time stays."""
+        ...
+
+    async def touch(self, key_id: str, at: float) -> None:
+        """Note that a key was used at `at`. Never goes back; an unknown id is passed over."""
+        ...
+
+    async def close(self) -> None:
+        """Release the store."""
+        ...
+
+
+class TokenRefused(Exception):
+    """The token is not valid here; the message says why, for the log alone."""
+
+
+class TokensUnavailable(Exception):
+    """Whether the token is valid cannot be told now.
+
+    Attributes:
+        retry_after: Seconds after which it may be.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Tokens(Protocol):
+    """Checks bearer tokens of an issuer."""
+
+    async def verify(self, token: str) -> Principal:
+        """Whose the token is. Raises TokenRefused or TokensUnavailable.
+
+        `token` may be anything. What is known of the issuer's keys answers at once; only a token
+        that names a key not seen before may wait for the issuer, for a bounded time.
+        """
+        ...
+
+
 # ------------------------------------------------------------------------------------ replicas
 
 
@@ -349,6 +635,9 @@ class PoolStatus:
         replicas: How many are in each state: starting, ready, busy, setup_failed, defunct, …
         service: How fast one replica works, as measured, or as the model declares before that.
         measured: Whether `service` was measured.
+        free_in: Expected seconds until each replica is free that works or is on its way; 0 for one
+            that waits for work.
+        remaining: Expected seconds until each job that runs here is delivered, by job id.
         detail: Why a replica is not ready, in words; "" when all is well.
     """
 
@@ -356,11 +645,18 @@ class PoolStatus:
     service: Service
     measured: bool
     detail: str = ""
+    free_in: tuple[float, ...] = ()
+    remaining: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def serving(self) -> int:
         """Replicas that are loaded and warm."""
         return self.replicas.get("ready", 0) + self.replicas.get("busy", 0)
+
+    @property
+    def defunct(self) -> bool:
+        """Whether there are replicas, and all have given up."""
+        return self.replicas.get("defunct", 0) == sum(self.replicas.values()) > 0
 
 
 class Pools(Protocol):

@@ -16,10 +16,8 @@ from kinesphere.adapters.fetch import (
     MOST_REDIRECTS,
     FetchTerms,
     PictureFetcher,
-    Resolve,
-    public,
-    resolved,
 )
+from kinesphere.adapters.public_network import Resolve, public, resolved
 from kinesphere.core.failures import Rejected
 from tests.client.faults import (
     FaultyServer,

@@ -35,7 +35,8 @@ def path(tmp_path: Path) -> Path:
 
 
 async def opened(path: Path, clock: VirtualClock, busy_seconds: float = 5.0) -> SqlLedger:
-    return await SqlLedger.open(f"sqlite:///{path}", clock, RecordingFeed(), busy_seconds)
+    url = f"sqlite:///{path}"
+    return await SqlLedger.open(url, clock, RecordingFeed(), busy_seconds=busy_seconds)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from operator import methodcaller
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -25,7 +26,7 @@ from kinesphere.core.jobs import (
     Revive,
     State,
 )
-from kinesphere.ports import Hold, IdempotencyKey, JobQuery, Ledger
+from kinesphere.ports import Hold, IdempotencyKey, JobQuery, Ledger, Standing
 from tests.clock import VirtualClock
 from tests.contracts.ledger import Jobs, RecordingFeed, artifact
 
@@ -48,6 +49,8 @@ class LedgersAgree(RuleBasedStateMachine):
         self.jobs = Jobs(self.clock)
         self.known: dict[str, Job] = {}
         self.holds: list[Hold] = []
+        self.files: dict[str, int] = {}
+        self.spoilt = False
 
     def teardown(self) -> None:
         self.loop.run_until_complete(self.sql.close())
@@ -75,7 +78,7 @@ class LedgersAgree(RuleBasedStateMachine):
     @initialize(number=st.integers(0, 6))
     def begin(self, number: int) -> None:
         for _ in range(number):
-            self.submit("ada", 5, POOLS, None, False, None, "d")
+            self.submit("ada", 5, POOLS, None, False, None, "d", "c")
 
     @rule(
         user=users,
@@ -85,6 +88,7 @@ class LedgersAgree(RuleBasedStateMachine):
         alone=st.sampled_from((False, False, True)),
         key=st.none() | st.sampled_from("xy"),
         digest=st.sampled_from("de"),
+        content=st.sampled_from(("", "c", "c", "g")),
     )
     def submit(
         self,
@@ -95,11 +99,23 @@ class LedgersAgree(RuleBasedStateMachine):
         alone: bool,
         key: str | None,
         digest: str,
+        content: str,
     ) -> None:
         due = None if deadline is None else self.clock.now() + deadline
-        job = self.jobs(user, priority=priority, pools=pools, deadline=due, alone=alone)
+        job = self.jobs(
+            user,
+            priority=priority,
+            pools=pools,
+            deadline=due,
+            alone=alone,
+            # What is asked for says which pools make it.
+            content=content and content + pools[0] + pools[-1],
+            request={"prompt": "walk", "seed": len(self.known), "seed_drawn": user != "cyd"},
+        )
         named = None if key is None else IdempotencyKey(key, digest)
-        submission = self.both(lambda ledger: ledger.submit(job, named))
+        missing = [key for key in self.files if self.spoilt][:1]
+        self.spoilt = False
+        submission = self.both(lambda ledger: ledger.submit(job, named, missing))
         if not isinstance(submission, tuple):
             self.keep((submission.job,))
 
@@ -130,7 +146,9 @@ class LedgersAgree(RuleBasedStateMachine):
 
     @rule(
         place=places,
-        command=st.sampled_from((Cancel(), Revive(), Revive(), Expire(), Reap(), Recover())),
+        command=st.sampled_from(
+            (Cancel(), Cancel(), Revive(), Revive(), Expire(), Reap(), Recover())
+        ),
     )
     def order(self, place: int, command: Command) -> None:
         job = self.pick(place)
@@ -143,7 +161,15 @@ class LedgersAgree(RuleBasedStateMachine):
 
     @rule(lease=st.floats(0, 60))
     def extend(self, lease: float) -> None:
-        self.both(lambda ledger: ledger.extend(self.holds[-6:], lease))
+        standings = self.both(lambda ledger: ledger.extend(self.holds[-6:], lease))
+        for job_id, standing in standings.items():
+            moved = self.known[job_id].moved if standing is Standing.MOVED else None
+            if moved is not None:
+                self.holds.append(Hold(moved.job_id, moved.token, 0.5))
+
+    @rule()
+    def spoil(self) -> None:
+        self.spoilt = True
 
     @rule(limit=st.integers(0, 4))
     def reap(self, limit: int) -> None:
@@ -162,6 +188,9 @@ class LedgersAgree(RuleBasedStateMachine):
         before = self.clock.now() - age
         for job in self.both(lambda ledger: ledger.forget(before, limit)):
             self.known.pop(job.id, None)
+            for file in job.artifacts:
+                # Never the same file twice, and never one that a job lists.
+                assert self.files.pop(file.key) == file.size
 
     @rule(
         user=st.none() | users,
@@ -180,11 +209,31 @@ class LedgersAgree(RuleBasedStateMachine):
     def look_the_same(self) -> None:
         listed = self.both(lambda ledger: ledger.list(JobQuery(limit=1000)))
         assert {job.id for job in listed} == self.known.keys()
+        self.keep(listed)
+        self.runs_are_shared(listed)
+        keys = [file.key for job in listed for file in job.artifacts]
+        assert set(keys) == self.files.keys()
+        assert self.both(lambda ledger: ledger.stored()) == sum(self.files.values())
+        self.both(lambda ledger: ledger.lent(sorted(self.files)))
+        for content in {job.content for job in listed}:
+            self.both(methodcaller("answering", content))
         self.both(lambda ledger: ledger.events(limit=10_000))
         self.both(lambda ledger: ledger.backlogs())
         counts = self.both(lambda ledger: ledger.counts())
         assert sum(counts.values()) == len(listed)
         assert self.feeds[0].told == self.feeds[1].told
+
+    def runs_are_shared(self, listed: Sequence[Job]) -> None:
+        for job in listed:
+            self.files.update((file.key, file.size) for file in job.artifacts)
+            if job.leader is not None:
+                leader = self.known[job.leader]
+                assert (job.state, leader.ended, leader.leader) == (State.QUEUED, False, None)
+                assert (leader.content, leader.stage) == (job.content, job.stage)
+                assert leader.artifacts == job.artifacts
+                assert leader.precedence >= job.priority
+        flying = [j.content for j in listed if j.content and not j.ended and j.leader is None]
+        assert len(flying) == len(set(flying))
 
 
 TestLedgersAgree = LedgersAgree.TestCase

@@ -135,6 +135,16 @@ def test_secrets_in_text_are_taken_out(text: str) -> None:
         assert REDACTED in line
 
 
+def test_keys_and_tokens_are_taken_out_wherever_they_stand() -> None:
+    key = f"kin_{'0' * 26}_{'ab' * 32}"
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+    text = f"GET /v1/{key}/x?y={token} 404"
+    for line in (scrubbed(text), JsonLines().format(record(text, path=[text]))):
+        assert "abab" not in line
+        assert "c2ln" not in line
+        assert f"kin_{'0' * 26}_{REDACTED}" in line
+
+
 @pytest.mark.parametrize(
     "name", ["Authorization", "x-api-key", "cookie", "link_secret", "password"]
 )

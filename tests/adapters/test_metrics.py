@@ -12,9 +12,10 @@ from kinesphere.adapters.metric_gauges import Reading
 from kinesphere.adapters.metrics import Metrics
 from kinesphere.core.catalog import Catalog, Model, Stage
 from kinesphere.core.jobs import Event, EventKind, Job, Json, State
+from kinesphere.core.replicas import ReplicaState
 from kinesphere.http.gateway import HttpMetrics
 from kinesphere.ports import Backlog, LedgerUnavailable, Record
-from kinesphere.worker.status import Observer, ReplicaState
+from kinesphere.worker.status import Observer
 from tests.clock import VirtualClock
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"

@@ -8,7 +8,7 @@ import pytest
 from kinesphere.adapters.artifacts_local import LocalArtifacts
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.ledger_memory import MemoryLedger
-from kinesphere.adapters.retention import DAY, GRACE, HOUR, Retention, orphaned
+from kinesphere.adapters.retention import DAY, GRACE, HOUR, Bounds, Retention, orphaned
 from kinesphere.core.jobs import ArtifactRef, Cancel, Finish, Job, State
 from tests.clock import VirtualClock
 
@@ -63,12 +63,12 @@ class Store:
         self.artifacts = LocalArtifacts(folder, b"k" * 32, self.clock)
 
     def retention(self, days: float | None = 30) -> Retention:
-        return Retention(self.ledger, self.artifacts, self.clock, days)
+        return Retention(self.ledger, self.artifacts, self.clock, Bounds(days))
 
-    async def made(self, name: str) -> None:
+    async def made(self, name: str, content: str = "") -> None:
         """A job that succeeds now, with one artifact."""
         now = self.clock.now()
-        await self.ledger.submit(job(name, created_at=now, ready_at=now))
+        await self.ledger.submit(job(name, created_at=now, ready_at=now, content=content))
         (claimed,) = await self.ledger.claim("choreo", "w", 1, 9)
         key = f"{name}/{claimed.token}/x.bvh"
         await self.artifacts.put(key, b"x")
@@ -140,7 +140,7 @@ async def test_the_loop_goes_on_after_a_failure(
     await store.made("OLD")
     away = MemoryLedger(store.clock, EmbeddedFeed())
     await away.close()
-    retention = Retention(away, store.artifacts, store.clock, 30)
+    retention = Retention(away, store.artifacts, store.clock, Bounds(30))
     task = asyncio.create_task(retention.run())
     await store.clock.advance(3 * HOUR)
     assert not task.done()
@@ -159,3 +159,43 @@ async def test_the_loop_forgets_each_hour(store: Store) -> None:
         await store.clock.advance(HOUR / 100)
     task.cancel()
     assert await store.ledger.get("OLD") is None
+
+
+async def test_files_that_others_were_given_stay_as_long_as_they(store: Store) -> None:
+    await store.made("MADE", content="c")
+    await store.clock.advance(20 * DAY)
+    given = (await store.ledger.submit(job("GIVEN", content="c"))).job
+    assert given.cached
+    await store.clock.advance(11 * DAY)
+    assert await store.through(asyncio.create_task(store.retention().forget())) == 1
+    assert await store.ledger.get("MADE") is None
+    assert await store.retention().sweep() == 0
+    assert await store.kept() == {"MADE/1/x.bvh"}
+    await store.clock.advance(20 * DAY)
+    assert await store.through(asyncio.create_task(store.retention().forget())) == 1
+    assert await store.kept() == set()
+
+
+async def test_what_was_used_longest_ago_makes_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ABCD":
+        await store.made(name, content=name)
+        await store.clock.advance(10)
+    await store.ledger.submit(job("E", content="A"))
+    await store.clock.advance(HOUR)
+    await store.made("F", content="F")
+    retention = Retention(store.ledger, store.artifacts, store.clock, Bounds(size=2))
+    monkeypatch.setattr("kinesphere.adapters.retention.TRIMMED", 1)
+    assert await store.through(asyncio.create_task(retention.trim())) == 4
+    assert await store.kept() == {"A/1/x.bvh", "F/1/x.bvh"}
+    assert (await store.ledger.submit(job("G", content="A"))).job.cached
+    assert await retention.trim() == 0
+
+
+async def test_no_room_is_made_of_what_has_just_ended(store: Store) -> None:
+    await store.made("NEW")
+    retention = Retention(store.ledger, store.artifacts, store.clock, Bounds(size=0))
+    assert await retention.trim() == 0
+    await store.clock.advance(HOUR + 1)
+    assert await store.through(asyncio.create_task(retention.trim())) == 1

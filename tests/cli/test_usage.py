@@ -12,7 +12,7 @@ from tests.servers import ServerProcess
 
 COMMANDS = (
     "serve", "generate", "validate", "jobs", "show", "cancel", "convert", "models", "pools",
-    "doctor", "demo",
+    "keys", "doctor", "demo",
 )  # fmt: skip
 NOBODY = "http://127.0.0.1:1"
 

@@ -113,8 +113,8 @@ def pings(server: FaultyServer, heard: Heard, out: BufferedIOBase) -> None:
 
 
 @contextmanager
-def faulty_server() -> Iterator[FaultyServer]:
-    """A faulty server on a free port."""
+def faulty_server(port: int = 0) -> Iterator[FaultyServer]:
+    """A faulty server on a free port, or on this one."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -137,7 +137,7 @@ def faulty_server() -> Iterator[FaultyServer]:
         allow_reuse_address = True
         daemon_threads = False
 
-    with Listener(("127.0.0.1", 0), Handler) as listener:
+    with Listener(("127.0.0.1", port), Handler) as listener:
         server = FaultyServer(f"http://127.0.0.1:{listener.server_address[1]}")
         thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
         thread.start()

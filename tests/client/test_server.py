@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kinesphere.client import JobFailed, NotFound, Rejected
+from kinesphere.client import JobFailed, MotionOptions, NotFound, Rejected
 from kinesphere.formats.bvh import decode
 from kinesphere.formats.mesh import MESH_FORMATS
 from tests import pictures
@@ -20,7 +20,10 @@ def test_a_motion_from_request_to_file(
 ) -> None:
     client = connect(server.url)
     states: list[str] = []
-    job = client.submit("a man walks, then waves", duration=3, seed=7, format="bvh", priority=8)
+    asked: MotionOptions = {
+        "duration": 3, "seed": 7, "format": "bvh", "cache": False, "priority": 8, "wait": 0,
+    }  # fmt: skip
+    job = client.submit("a man walks, then waves", **asked)
     done = client.wait(job, on_progress=lambda p: states.append(p.state))
     assert done.request["seed"] == 7
     assert states[-1] == "succeeded"
@@ -28,7 +31,8 @@ def test_a_motion_from_request_to_file(
     assert path == tmp_path / "motion.bvh"
     assert abs(decode(path.read_bytes()).duration - 3.0) < 0.1
     assert client.download(done.artifacts[0]) == path.read_bytes()
-    again = client.submit("a man walks, then waves", duration=3, seed=7, format="bvh", wait=60)
+    asked["wait"] = 60
+    again = client.submit("a man walks, then waves", **asked)
     assert again.id != job.id
     assert again.ended
     assert client.download(again.id) == path.read_bytes()
@@ -36,7 +40,7 @@ def test_a_motion_from_request_to_file(
 
 def test_events_are_all_there_and_can_be_resumed(connect: Connect, server: ServerProcess) -> None:
     client = connect(server.url)
-    job = client.submit("jump", duration=1, wait=60)
+    job = client.submit("jump", duration=1, wait=60, cache=False)
     seen = list(client.events(job))
     assert [event.name for event in seen] == ["submitted", "claimed", "succeeded"]
     assert list(client.events(job, after=seen[0].id)) == seen[1:]
@@ -56,7 +60,9 @@ def test_one_key_makes_one_job(connect: Connect, server: ServerProcess) -> None:
 def test_a_cancelled_job_fails_who_waits_for_it(connect: Connect, server: ServerProcess) -> None:
     client = connect(server.url)
     jobs = [
-        client.submit("a man walks in a circle", duration=30, deadline=timedelta(hours=1))
+        client.submit(
+            "a man walks in a circle", duration=30, deadline=timedelta(hours=1), cache=False
+        )
         for _ in range(20)
     ]
     last = client.cancel(jobs[-1])

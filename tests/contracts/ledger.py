@@ -27,6 +27,7 @@ from kinesphere.core.jobs import (
     WrongState,
 )
 from kinesphere.ports import (
+    LINE_LOOK,
     Backlog,
     Hold,
     IdempotencyConflict,
@@ -35,10 +36,12 @@ from kinesphere.ports import (
     JobUnknown,
     Ledger,
     LedgerUnavailable,
+    Line,
     Record,
     Standing,
 )
 from tests.clock import VirtualClock
+from tests.contracts.sharing import SharingContract
 
 LEASE = 30.0
 FAILURE = Failure("ENGINE_FAILED", "It raised an error.")
@@ -79,12 +82,16 @@ class Jobs:
         return Job(**{**given, **fields})
 
 
+def job_of(jobs: Sequence[Job], job_id: str) -> Job:
+    return next(job for job in jobs if job.id == job_id)
+
+
 def artifact(job: Job) -> ArtifactRef:
     key = f"{job.id}/{job.token}/motion.bvh"
     return ArtifactRef(key, "motion.bvh", "text/x-bvh", 12, "0" * 64, job.stage)
 
 
-class LedgerContract:
+class LedgerContract(SharingContract):
     """Subclasses give a fixture `ledger`, made with the fixtures `clock` and `feed`."""
 
     @pytest.fixture
@@ -592,6 +599,55 @@ class LedgerContract:
             "other": Backlog(1, 0, None),
         }
 
+    # --------------------------------------------------------------------------------- line
+
+    async def test_a_line_tells_what_is_claimed_before(
+        self, ledger: Ledger, jobs: Jobs, clock: VirtualClock
+    ) -> None:
+        made = []
+        for turn in range(40):
+            user, priority = "abcd"[turn * turn % 4], (5, 5, 5, 8, 2)[turn % 5]
+            made.append(jobs(user=user, priority=priority, weight=1.0 + turn % 3))
+            expected = await ledger.line(made[-1])
+            await ledger.submit(made[-1])
+            assert (await ledger.line(made[-1]))[0].ahead == expected[0].ahead
+            if turn % 7 == 6:
+                (job,) = await ledger.claim("choreo", "w", 1, LEASE)
+                made.remove(job_of(made, job.id))
+                if turn % 2:
+                    await ledger.apply(job.id, Finish(job.token, ()))
+        lines = {job.id: (await ledger.line(job))[0] for job in made}
+        order = await ledger.claim("choreo", "w", 100, LEASE)
+        for place, job in enumerate(order):
+            line = lines[job.id]
+            assert line.ahead == place
+            assert line.weight == pytest.approx(sum(each.weight for each in order[:place]))
+            assert (line.waiting, line.running) == (len(made), 5 - 2)
+        assert len(order) == len(made)
+
+    async def test_a_line_reaches_over_the_later_stages(self, ledger: Ledger, jobs: Jobs) -> None:
+        pools = ("shape", "texture")
+        for _ in range(3):
+            await ledger.submit(jobs(user="bob", pools=pools))
+        for job in await ledger.claim("shape", "w", 2, LEASE):
+            await ledger.apply(job.id, Finish(job.token, ()))
+        mine = jobs(pools=pools, weight=4.0)
+        first, second = await ledger.line(mine)
+        assert (first.waiting, first.ahead, first.weight, first.slack) == (1, 0, 0.0, 0)
+        assert (second.waiting, second.ahead, second.weight, second.slack) == (2, 1, 1.0, 0)
+
+    async def test_a_long_line_is_estimated(self, ledger: Ledger, jobs: Jobs) -> None:
+        for turn in range(2 * LINE_LOOK + 10):
+            await ledger.submit(jobs(user="ab"[turn % 2], weight=2.0))
+        await ledger.submit(jobs(user="c", priority=9))
+        (line,) = await ledger.line(jobs(user="b", priority=5))
+        assert line.ahead == pytest.approx(2 * LINE_LOOK + 11, rel=0.02)
+        assert line.weight == pytest.approx(4 * LINE_LOOK + 21, rel=0.02)
+        assert (await ledger.line(jobs(user="new")))[0].ahead <= 3
+
+    async def test_a_line_of_nothing(self, ledger: Ledger, jobs: Jobs) -> None:
+        assert await ledger.line(jobs()) == (Line(0, 0, 0, 0, 0.0, 0),)
+
     async def test_counts(self, ledger: Ledger, jobs: Jobs) -> None:
         assert await ledger.counts() == {}
         for model in ("one", "one", "two"):
@@ -603,6 +659,24 @@ class LedgerContract:
             ("one", State.QUEUED): 1,
             ("two", State.QUEUED): 1,
         }
+
+    async def test_a_user_s_open_jobs_are_those_that_have_not_ended(
+        self, ledger: Ledger, jobs: Jobs
+    ) -> None:
+        assert await ledger.open_jobs("ann") == 0
+        for user in ("ann", "ann", "ann", "bob"):
+            await ledger.submit(jobs(user))
+        (pool,) = {job.pool for job in await ledger.list(JobQuery(user="ann"))}
+        assert await ledger.open_jobs("ann") == 3
+        claimed = await ledger.claim(pool, "w", 2, LEASE)
+        assert await ledger.open_jobs("ann") == 3
+        done = next(job for job in claimed if job.user == "ann")
+        await ledger.apply(done.id, Finish(done.token, ()))
+        assert await ledger.open_jobs("ann") == 2
+        for job in await ledger.list(JobQuery(user="ann", states=(State.QUEUED, State.RUNNING))):
+            await ledger.apply(job.id, Cancel())
+        assert await ledger.open_jobs("ann") == 0
+        assert await ledger.open_jobs("bob") == 1
 
     async def test_counts_are_those_of_a_recount(
         self, ledger: Ledger, jobs: Jobs, clock: VirtualClock

@@ -1,8 +1,6 @@
 """Readers of other projects see our GLB and FBX figures move as we do."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 import ufbx
+from deploy.onebox.debian import install
 
 from kinesphere.engines.choreo.player import play
 from kinesphere.engines.choreo.reading import read
@@ -136,15 +135,8 @@ def test_ufbx_sees_skin_skeleton_and_curves(fps: float, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def assimp() -> str:
-    """Debian's assimp; installed where it is missing and we may."""
-    found = shutil.which("assimp")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install = ["apt-get", "install", "-y", "--no-install-recommends", "assimp-utils"]
-        done = subprocess.run(install, check=False, capture_output=True, text=True, timeout=110)
-        assert done.returncode == 0, done.stderr
-        found = shutil.which("assimp")
-    assert found, "assimp is missing: install assimp-utils"
-    return found
+    """Debian's assimp."""
+    return install("assimp-utils", "assimp")
 
 
 def test_assimp_agrees(clip: Clip, tmp_path: Path, assimp: str, node_judge: Judge) -> None:

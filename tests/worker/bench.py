@@ -17,10 +17,10 @@ from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.ledger_memory import MemoryLedger
 from kinesphere.core.catalog import Stage
 from kinesphere.core.jobs import Job, Json
+from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import Record
 from kinesphere.worker.holding import Seams
 from kinesphere.worker.process import Launch
-from kinesphere.worker.status import ReplicaState
 from kinesphere.worker.supervisor import Post, Replica, Terms
 from tests.waiting import wait_until
 

@@ -117,6 +117,21 @@ class Second(Simple):
         return [made("second of " + work.inputs["out.txt"].decode()) for work in batch]
 
 
+class WaitsForFile(Simple):
+    """Says that it is half-way, and ends when the file of its option is there."""
+
+    def __init__(self, mark: str) -> None:
+        super().__init__()
+        self.mark = mark
+
+    def run(self, batch: Sequence[Work], report: Report, cancelled: Cancelled) -> Sequence[Outcome]:
+        for index in range(len(batch)):
+            report(index, 0.5, "waiting")
+        while not os.path.exists(self.mark):  # noqa: PTH110 - the child stays light
+            time.sleep(0.005)
+        return [made() for _ in batch]
+
+
 class Actor(Simple):
     """Does with each job what its `act` says."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kinesphere.core.jobs import State
-from kinesphere.worker.status import ReplicaState
+from kinesphere.core.replicas import ReplicaState
 from tests.waiting import wait_until
 from tests.worker.bench import ROOT, Bench, launch
 

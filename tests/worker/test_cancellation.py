@@ -2,8 +2,8 @@ import asyncio
 from dataclasses import replace
 
 from kinesphere.core.jobs import Cancel, State
+from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import Progress
-from kinesphere.worker.status import ReplicaState
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench
 

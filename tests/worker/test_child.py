@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from kinesphere.worker.status import ReplicaState
+from kinesphere.core.replicas import ReplicaState
 from tests.worker.bench import Bench
 
 HEAVY: Final = {"numpy", "scipy", "sqlalchemy", "fastapi", "pydantic", "starlette", "uvicorn"}

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from kinesphere.core.jobs import Command, Job, State
+from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import Hold, LedgerUnavailable, StorageFailed
 from kinesphere.worker.fleet import Keeper
-from kinesphere.worker.status import ReplicaState
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench
 
@@ -49,7 +49,9 @@ class Moody:
         self._store = store
         self.failures = failures
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(
+        self, key: str, data: bytes, media_type: str = "application/octet-stream"
+    ) -> None:
         if self.failures:
             self.failures -= 1
             raise StorageFailed("no space left")

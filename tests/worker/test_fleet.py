@@ -5,9 +5,9 @@ import pytest
 
 from kinesphere.core.catalog import Stage
 from kinesphere.core.jobs import State
+from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import LedgerUnavailable
 from kinesphere.worker.fleet import Fleet, Keeper
-from kinesphere.worker.status import ReplicaState
 from kinesphere.worker.supervisor import Post, Replica
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench, launch

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from kinesphere.core.jobs import State
+from kinesphere.core.replicas import ReplicaState
 from kinesphere.worker.process import Launch
-from kinesphere.worker.status import ReplicaState
 from kinesphere.worker.supervisor import DEFUNCT_AFTER
 from tests.waiting import wait_until
 from tests.worker.bench import Bench

@@ -1,13 +1,14 @@
 """Jobs and event data as JSON text, exact in both directions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import cast
+from dataclasses import fields
+from operator import attrgetter
+from typing import Final, cast
 
 import msgspec
 
 from kinesphere.core.failures import Failure
-from kinesphere.core.jobs import ArtifactRef, Job, Json, State
+from kinesphere.core.jobs import ArtifactRef, Job, Json, Moved, State
 
 
 def _plain(value: object) -> object:
@@ -18,6 +19,11 @@ def _plain(value: object) -> object:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 _DECODER = msgspec.json.Decoder()
+_FIELDS: Final = tuple(field.name for field in fields(Job))
+_ALL: Final = attrgetter(*_FIELDS)
+_PUT: Final = tuple(vars(Job)[name].__set__ for name in _FIELDS)
+_PUT_REQUEST: Final = vars(Job)["request"].__set__
+_PUT_NOTES: Final = vars(Job)["notes"].__set__
 
 
 def encode_data(data: Mapping[str, Json] | Sequence[Json]) -> str:
@@ -37,14 +43,16 @@ def encode_job(job: Job) -> str:
 
 def decode_job(text: str) -> Job:
     """The job that `encode_job` wrote."""
-    fields = _DECODER.decode(text)
-    fields["state"] = State(fields["state"])
-    fields["pools"] = tuple(fields["pools"])
+    found = _DECODER.decode(text)
+    found["state"] = State(found["state"])
+    found["pools"] = tuple(found["pools"])
     for files in ("inputs", "artifacts"):
-        fields[files] = tuple(ArtifactRef(**file) for file in fields[files])
-    if fields["failure"] is not None:
-        fields["failure"] = Failure(**fields["failure"])
-    return Job(**fields)
+        found[files] = tuple(ArtifactRef(**file) for file in found[files])
+    if found["failure"] is not None:
+        found["failure"] = Failure(**found["failure"])
+    if found["moved"] is not None:
+        found["moved"] = Moved(**found["moved"])
+    return Job(**found)
 
 
 def copied(data: Mapping[str, Json]) -> dict[str, Json]:
@@ -53,5 +61,14 @@ def copied(data: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def detached(job: Job) -> Job:
-    """The same value, sharing nothing that could be changed."""
-    return replace(job, request=copied(job.request), notes=copied(job.notes))
+    """The same value, sharing nothing that could be changed.
+
+    `dataclasses.replace` would set every field by its name: twice the time, for what a ledger does
+    most often.
+    """
+    twin = object.__new__(Job)
+    for put, value in zip(_PUT, _ALL(job), strict=True):
+        put(twin, value)
+    _PUT_REQUEST(twin, copied(job.request))
+    _PUT_NOTES(twin, copied(job.notes))
+    return twin

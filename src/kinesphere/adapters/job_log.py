@@ -30,6 +30,10 @@ in on at to from by for into onto over under up down out off is are was were be 
 does did doing has have had having will would can could shall should may might must not no very too
 just also some any each both all one please
 """
+_FACTS: Final = (
+    "worker", "token", "attempt", "attempts", "next", "while", "was", "cached", "joined",
+    "inherited", "heir",
+)  # fmt: skip
 _FUNCTION_WORDS: Final = frozenset(_GRAMMAR.split())
 _FUNCTION_CHARACTERS: Final = frozenset(
     "的了着过在是和与并又再就也都而且然后一个个位名他她它你我们把被将从到向往对给让请地得这那"
@@ -58,7 +62,7 @@ class JobLog:
             "pool": event.data.get("pool"),
             "detail": event.data.get("detail"),
         }
-        for fact in ("worker", "token", "attempt", "attempts", "next", "while", "was"):
+        for fact in _FACTS:
             extra[fact] = event.data.get(fact)
         extra["waited_sec"] = event.data.get("waited")
         if job is not None:

@@ -11,6 +11,7 @@ def renewed(job: Job | None, hold: Hold, lease: float, now: float) -> tuple[Stan
     try:
         after, _ = decide(job, Extend(hold.token, now + lease, hold.progress), now)
     except StaleToken:
-        cancelled = job.state is State.CANCELLED and job.token == hold.token
-        return (Standing.CANCELLED if cancelled else Standing.LOST), None
+        if job.state is not State.CANCELLED or job.token != hold.token:
+            return Standing.LOST, None
+        return (Standing.CANCELLED if job.moved is None else Standing.MOVED), None
     return Standing.HELD, after

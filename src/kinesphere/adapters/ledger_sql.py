@@ -5,7 +5,7 @@ accepted means in the write-ahead log and synced.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, TypeVar
@@ -17,6 +17,8 @@ from kinesphere.adapters import migrations
 from kinesphere.adapters.documents import detached
 from kinesphere.adapters.sql import operations, readings
 from kinesphere.adapters.sql.engines import BUSY_SECONDS, create_readers, create_writer
+from kinesphere.adapters.sql.outbox import SqlOutbox
+from kinesphere.adapters.sql.presence import SqlPresence
 from kinesphere.adapters.sql.rows import key_name
 from kinesphere.adapters.sql.transaction import NOTHING, Reads, Transaction
 from kinesphere.adapters.sql.writer import Writer
@@ -29,12 +31,14 @@ from kinesphere.ports import (
     IdempotencyKey,
     JobQuery,
     LedgerUnavailable,
+    Line,
     Record,
     Standing,
     Submission,
 )
 
 READERS: Final = 4
+KEY_SECONDS: Final = 86_400.0
 
 Result = TypeVar("Result")
 
@@ -42,42 +46,77 @@ Result = TypeVar("Result")
 class SqlLedger:
     """See `kinesphere.ports.Ledger`. Made by `open`; belongs to the event loop that opened it."""
 
-    def __init__(self, writing: Engine, reading: Engine, clock: Clock, announce: Feed) -> None:
+    def __init__(
+        self,
+        writing: Engine,
+        reading: Engine,
+        clock: Clock,
+        announce: Feed,
+        key_seconds: float = KEY_SECONDS,
+    ) -> None:
         self._clock = clock
+        self._key_seconds = key_seconds
         self._writing = writing
         self._reading = reading
-        self._writer = Writer(writing, self._now, announce)
+        self._writer = Writer(writing, self._begun, announce)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._closed = False
+        self.outbox = SqlOutbox(self._write, self._read, self._now)
+        self.presence = SqlPresence(self._write, self._read, self._now)
 
     @classmethod
     async def open(
-        cls, url: str, clock: Clock, announce: Feed, busy_seconds: float = BUSY_SECONDS
+        cls,
+        url: str,
+        clock: Clock,
+        announce: Feed,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        key_seconds: float = KEY_SECONDS,
+        upgrade: bool = True,
     ) -> "SqlLedger":
         """The ledger at a SQLAlchemy URL, its tables made or brought up to date.
 
-        `busy_seconds`: how long SQLite waits for another process's transaction. Raises
-        LedgerUnavailable when the database cannot be opened.
+        `busy_seconds`: how long SQLite waits for another process's transaction. `key_seconds`: how
+        long an idempotency key is known. Without `upgrade` the tables must be there, of this
+        version's schema or of a later one. Raises LedgerUnavailable when they are not, or the
+        database cannot be opened.
         """
         writing = create_writer(url, busy_seconds)
         try:
-            await asyncio.to_thread(migrations.upgrade, writing)
-        except DBAPIError as error:
+            await asyncio.to_thread(migrations.upgrade if upgrade else migrations.check, writing)
+        except (DBAPIError, migrations.Outdated) as error:
             writing.dispose()
             raise LedgerUnavailable(str(error)) from error
-        return cls(writing, create_readers(url, READERS, busy_seconds), clock, announce)
+        reading = create_readers(url, READERS, busy_seconds)
+        return cls(writing, reading, clock, announce, key_seconds)
 
-    async def submit(self, job: Job, key: IdempotencyKey | None = None) -> Submission:
+    async def submit(
+        self, job: Job, key: IdempotencyKey | None = None, missing: Collection[str] = ()
+    ) -> Submission:
         """See the port."""
-        submit = partial(operations.submit, job=detached(job), key=key)
+        submit = partial(operations.submit, job=detached(job), key=key, missing=missing)
         reads = Reads(
-            place=((job.pool, job.priority), job.user),
+            place=((job.pool, job.precedence), job.user),
             key=None if key is None else key_name(job.user, key.key),
+            content=job.content,
         )
         try:
             return await self._write(submit, reads)
         except IntegrityError as error:
             raise Refused(f"{job.id} is known already") from error
+
+    async def replay(self, user: str, key: IdempotencyKey) -> Job | None:
+        """See the port."""
+
+        def read(reader: Connection) -> Job | None:
+            return readings.replay(reader, user, key, self._now(reader) - self._key_seconds)
+
+        return await self._read(read)
+
+    async def answering(self, content: str) -> Job | None:
+        """See the port."""
+        return await self._read(partial(readings.answering, content=content))
 
     async def get(self, job_id: str) -> Job | None:
         """See the port."""
@@ -120,13 +159,29 @@ class SqlLedger:
         """See the port."""
         return await self._read(lambda reader: readings.backlogs(reader, self._now(reader)))
 
+    async def line(self, job: Job) -> tuple[Line, ...]:
+        """See the port."""
+        return await self._read(partial(readings.line, job=job))
+
     async def counts(self) -> Mapping[tuple[str, State], int]:
         """See the port."""
         return await self._read(readings.counts)
 
+    async def open_jobs(self, user: str) -> int:
+        """See the port."""
+        return await self._read(partial(readings.open_jobs, user=user))
+
     async def forget(self, before: float, limit: int = 100) -> tuple[Job, ...]:
         """See the port."""
         return await self._write(partial(operations.forget, before=before, limit=limit))
+
+    async def lent(self, keys: Sequence[str]) -> frozenset[str]:
+        """See the port."""
+        return await self._read(partial(readings.lent, keys=tuple(keys)))
+
+    async def stored(self) -> int:
+        """See the port."""
+        return await self._read(readings.stored)
 
     async def close(self) -> None:
         """See the port."""
@@ -153,6 +208,9 @@ class SqlLedger:
     def _in_snapshot(self, read: Callable[[Connection], Result]) -> Result:
         with self._reading.begin() as connection:
             return read(connection)
+
+    def _begun(self, connection: Connection) -> Transaction:
+        return Transaction(connection, self._now, self._key_seconds)
 
     def _opened(self) -> None:
         if self._closed:

@@ -60,11 +60,14 @@ _SECRET_TEXTS: Final = (
     ),
     re.compile(r"(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE),
     re.compile(r"(\bapi[-_]?key['\"]?\s*[:=,]\s*(?:b?['\"])?)[^\s'\",;&]+", re.IGNORECASE),
+    # Our own keys, whose id may be shown, and JSON Web Tokens, wherever they stand.
+    re.compile(r"(kin_[0-9A-Z]{26}_)[0-9a-f]{8,}", re.IGNORECASE),
+    re.compile(r"(eyJ)[\w-]{8,}\.[\w-]{2,}\.[\w-]*"),
 )
 # A text with none of these in lower case holds no secret that the patterns above would find.
 _SIGNS: Final = (
     "signature", "authorization", "bearer", "basic", "apikey", "api-key", "api_key", "cookie",
-    "password", "secret",
+    "password", "secret", "kin_", "eyj",
 )  # fmt: skip
 _SIMPLE: Final = frozenset({str, int, float, bool})
 

@@ -61,6 +61,14 @@ class Metrics:
         job, pool = ("pool", "model"), ("pool",)
         self._quality = QualityMetrics(book)
         self._accepted = counter("kinesphere_jobs_accepted_total", "Jobs accepted.", job)
+        self._cached = counter(
+            "kinesphere_cache_hits_total",
+            "Jobs accepted that were served what had been made before.",
+            job,
+        )
+        self._joins = counter(
+            "kinesphere_joins_total", "Jobs accepted that share the run of an equal request.", job
+        )
         self._ended = counter(
             "kinesphere_jobs_ended_total",
             'Jobs ended, by outcome; error_code is "" for those that succeeded.',
@@ -68,8 +76,8 @@ class Metrics:
         )
         self._latency = histogram(
             "kinesphere_job_latency_seconds",
-            "Time from acceptance to the end. clip is short up to 3 s of motion, long beyond, and "
-            "none for what is no motion.",
+            "Time from acceptance to the end, of jobs that were not served from the cache. clip is "
+            "short up to 3 s of motion, long beyond, and none for what is no motion.",
             (*job, "outcome", "clip"),
             _QUICK_TO_LONG,
             "seconds",
@@ -139,16 +147,30 @@ class Metrics:
             _HTTP,
             "seconds",
         )
+        self._webhooks = counter(
+            "kinesphere_webhooks_total",
+            "Attempts to deliver a webhook, by outcome: delivered; retried, which will be tried "
+            "again; given_up; gone, as the receiver said; forbidden, so nothing was sent.",
+            ("outcome",),
+        )
+        self._limit_fallbacks = counter(
+            "kinesphere_limit_fallbacks_total",
+            "Requests counted in this process because Redis did not answer.",
+            (),
+        )
         self._gauges = Gauges(GAUGES)
         book.gauges(self._gauges)
 
     def _begin(self, catalog: Catalog) -> None:
         """Start at 0 what can be known to be 0, so that its first increase is seen."""
         for pool, (model, _) in catalog.pools().items():
-            self._accepted.labels(pool, model.name)
+            for counter in (self._accepted, self._cached, self._joins):
+                counter.labels(pool, model.name)
             self._returned.labels(pool, model.name)
             for counter in (self._leases_lost, self._stale, self._deaths):
                 counter.labels(pool)
+        for outcome in ("delivered", "retried", "given_up", "gone", "forbidden"):
+            self._webhooks.labels(outcome)
 
     # ------------------------------------------------------------------------ what is told here
 
@@ -161,6 +183,10 @@ class Metrics:
         match record.event.kind:
             case EventKind.SUBMITTED:
                 self._accepted.labels(*labels).inc()
+                if record.event.data.get("cached"):
+                    self._cached.labels(*labels).inc()
+                if record.event.data.get("joined"):
+                    self._joins.labels(*labels).inc()
             case EventKind.CLAIMED:
                 waited = record.event.data.get("waited")
                 if isinstance(waited, int | float):
@@ -178,6 +204,9 @@ class Metrics:
         outcome = record.event.kind.value
         seconds = max(0.0, record.at - job.created_at)
         self._ended.labels(*labels, outcome, code).inc()
+        if record.event.data.get("cached"):
+            # It would hide how long it takes to make one.
+            return
         self._latency.labels(*labels, outcome, _clip(job)).observe(seconds)
         if job.task == "motion" and record.event.kind is EventKind.SUCCEEDED:
             number, total = self._recent.pop(second := int(self._clock.monotonic()), (0, 0.0))
@@ -222,6 +251,14 @@ class Metrics:
     def stale_token(self, pool: str) -> None:
         """See the workers' `Observer`."""
         self._stale.labels(pool).inc()
+
+    def webhook(self, outcome: str) -> None:
+        """Count an attempt to deliver a webhook."""
+        self._webhooks.labels(outcome).inc()
+
+    def limit_fallback(self) -> None:
+        """Count a request that Redis should have counted."""
+        self._limit_fallbacks.inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """See the server's `HttpMetrics`."""

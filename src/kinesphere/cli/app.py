@@ -4,10 +4,13 @@ What a command does is in a module of its own, imported when it runs: `kinespher
 neither NumPy nor an HTTP client, and `kinesphere serve` not what draws tables.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+
+from kinesphere.cli import cluster_commands
 
 app: Final = typer.Typer(
     name="kinesphere",
@@ -39,20 +42,35 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _key_file(path: Path | None) -> None:
+    # The key itself is no option: whoever may list processes would see it.
+    if path is not None:
+        os.environ["KINESPHERE_API_KEY_FILE"] = str(path)
+
+
 @app.callback()
 def _start(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="The version, and exit."),
     ] = False,
-) -> None:
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", envvar="KINESPHERE_API_KEY_FILE", dir_okay=False, callback=_key_file,
+            help="File with the API key for servers; or set KINESPHERE_API_KEY.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
     pass
 
 
 @app.command()
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; loopback without authentication.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes any free one.")] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of jobs and files.")
@@ -71,11 +89,13 @@ def serve(
 
     Left-out options come from KINESPHERE_* variables, kinesphere.toml, or their defaults.
     """
-    from kinesphere.cli.serve import run
+    from kinesphere.cli.serve import Given, run
 
     run(
-        host=host, port=port, data=data, replicas=replicas, log_format=log_format,
-        log_level=log_level,
+        Given(
+            host=host, port=port, data=data, replicas=replicas, log_format=log_format,
+            log_level=log_level,
+        )
     )  # fmt: skip
 
 
@@ -113,6 +133,12 @@ def generate(
         typer.Option("--format", "-f", help="Such as bvh or glb.", show_default="from OUT"),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Which model.", show_default="best")] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache", help="Whether a server may answer with what it has made before."
+        ),
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -140,7 +166,7 @@ def generate(
 
     run(
         prompt,
-        Choices(seed=seed, format=format, model=model),
+        Choices(seed=seed, format=format, model=model, cache=cache),
         Options(duration=duration, mask=mask, texture=texture, faces=faces),
         Places(url=url, out=out, preview=preview, timeout=timeout),
     )
@@ -239,6 +265,109 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def simulate(
+    *,
+    pools: Annotated[
+        Path,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Pools, as TOML."),
+    ],
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="Arrivals, as CSV or NPZ."
+        ),
+    ] = None,
+    from_ledger: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", exists=True, help="Replay what this data folder has served."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="Scaling policy, as TOML.",
+            show_default="look-ahead, 1 to 8 replicas",
+        ),
+    ] = None,
+    rivals: Annotated[
+        bool, typer.Option("--rivals", help="Play every other policy as well, side by side.")
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Also write the figures, as JSON.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Also write a page with drawings.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Also draw the replicas over time.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Play a trace of arrivals against a scaling policy, in virtual time."""
+    from kinesphere.cli.simulate import Outputs, Source, run
+
+    run(Source(trace, from_ledger), policy, pools, rivals, Outputs(json, html, plot))
+
+
+@app.command()
+def bench(
+    *,
+    url: Url = None,
+    users: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Closed loop: so many users, one request each.")
+    ] = 0,
+    rate: Annotated[
+        float, typer.Option(min=0.0, help="Open loop: requests a second, whatever comes back.")
+    ] = 0.0,
+    duration: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds to send for.", show_default="30, or the scenario's"),
+    ] = None,
+    ramp: Annotated[float, typer.Option(min=0.0, help="Seconds until the full load.")] = 0.0,
+    think: Annotated[float, typer.Option(min=0.0, help="A user's mean pause, in seconds.")] = 0.0,
+    mix: Annotated[str, typer.Option(help="What to ask for, such as motion=3,mesh=1.")] = "motion",
+    model: Annotated[
+        str | None, typer.Option(help="Ask for this model.", show_default="the server's choice")
+    ] = None,
+    repeat: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of requests that repeat an earlier one.")
+    ] = 0.0,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Start a server with simulated devices and load that: motions-50, motions-200, "
+            "motions-500, meshes-1, meshes-3, meshes-5.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of a scenario's server.")] = Path(
+        "out/bench"
+    ),
+    json: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Also write the figures, as JSON.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg", help="Also draw throughput and latency.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--print-json", help="Print JSON only.")] = False,
+) -> None:
+    """Load a server, and tell throughput, success, latencies and utilisation."""
+    from kinesphere.bench.workload import Workload, parse_mix
+    from kinesphere.cli.bench import Outputs, run, run_scenario
+    from kinesphere.client.flows import DEFAULT_URL
+
+    outputs = Outputs(json, plot, as_json)
+    if scenario is not None:
+        run_scenario(scenario, duration, out, outputs)
+        return
+    try:
+        load = Workload(
+            duration or 30.0, users, rate, ramp, think, parse_mix(mix), model=model, repeat=repeat
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    run(url or DEFAULT_URL, load, outputs)
+
+
+@app.command()
 def demo(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for the result; made if missing.")
@@ -248,3 +377,73 @@ def demo(
     from kinesphere.cli.demo import run
 
     run(out)
+
+
+app.add_typer(cluster_commands.commands)
+
+keys: Final = typer.Typer(
+    no_args_is_help=True,
+    help="Make, list and revoke API keys, on the data folder, or by a server with --url.",
+)
+app.add_typer(keys, name="keys")
+
+KeysUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Ask this server; without one, the data folder is changed."),
+]
+KeysData = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder of jobs and files.", show_default="as `serve` would take it"
+    ),
+]
+
+
+@keys.command()
+def create(
+    *,
+    user: Annotated[str, typer.Option(help="On whose behalf the key speaks.")],
+    scope: Annotated[
+        list[str], typer.Option(help="generate or operate, which includes it. May be given again.")
+    ],
+    label: Annotated[str, typer.Option(help="What you call it.")] = "",
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Such as 90d, 12h or 30m.", show_default="never"),
+    ] = None,
+    as_json: AsJson = False,
+    data: KeysData = None,
+    url: KeysUrl = None,
+) -> None:
+    """Make a key, and print it: it cannot be had again."""
+    from kinesphere.cli.keys import Wanted, Where, created
+
+    created(Where(url, data), Wanted(user, scope, label, expires), as_json)
+
+
+@keys.command("list")
+def list_keys(
+    user: Annotated[
+        str | None, typer.Option(help="Only this user's.", show_default="everybody's")
+    ] = None,
+    as_json: AsJson = False,
+    data: KeysData = None,
+    url: KeysUrl = None,
+) -> None:
+    """List keys, newest first, the revoked ones too. Secrets are not stored, so not shown."""
+    from kinesphere.cli.keys import Where, listed
+
+    listed(Where(url, data), user, as_json)
+
+
+@keys.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")],
+    as_json: AsJson = False,
+    data: KeysData = None,
+    url: KeysUrl = None,
+) -> None:
+    """End a key. No server takes it after 5 s."""
+    from kinesphere.cli.keys import Where, revoked
+
+    revoked(Where(url, data), key_id, as_json)

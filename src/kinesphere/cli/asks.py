@@ -30,6 +30,7 @@ class Choices:
     seed: int | None
     format: str | None
     model: str | None
+    cache: bool = True
 
 
 class Ask(Protocol):
@@ -81,15 +82,17 @@ class MotionOfPrompt:
         """See `Ask`."""
         c = self.choices
         return client.submit(
-            self.prompt, duration=self.duration, seed=c.seed, format=c.format, model=c.model
-        )
+            self.prompt, duration=self.duration, seed=c.seed, format=c.format, model=c.model,
+            cache=c.cache,
+        )  # fmt: skip
 
     async def submit(self, service: "Service", caller: "Caller") -> "Accepted":
         """See `Ask`."""
         c = self.choices
         ask = MotionAsk(
-            prompt=self.prompt, duration=self.duration, seed=c.seed, format=c.format, model=c.model
-        )
+            prompt=self.prompt, duration=self.duration, seed=c.seed, format=c.format, model=c.model,
+            cache=c.cache,
+        )  # fmt: skip
         return await service.intake.motion(ask, caller)
 
     def drawn(self, data: bytes, name: str) -> bytes:
@@ -119,15 +122,16 @@ class MeshOfPicture:
         c = self.choices
         return client.submit_mesh(
             self.picture, mask=self.mask, texture=self.texture, faces=self.faces, seed=c.seed,
-            format=c.format, model=c.model,
+            format=c.format, model=c.model, cache=c.cache,
         )  # fmt: skip
 
     async def submit(self, service: "Service", caller: "Caller") -> "Accepted":
         """See `Ask`."""
         c = self.choices
         ask = MeshAsk(
-            texture=self.texture, faces=self.faces, seed=c.seed, format=c.format, model=c.model
-        )
+            texture=self.texture, faces=self.faces, seed=c.seed, format=c.format, model=c.model,
+            cache=c.cache,
+        )  # fmt: skip
         return await service.intake.mesh(ask, self.picture, self.mask, caller)
 
     def drawn(self, data: bytes, name: str) -> bytes:

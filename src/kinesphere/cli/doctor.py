@@ -175,7 +175,7 @@ def _port(settings: Settings) -> Finding:
     advice = "stop what listens there, or choose another port with --port"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
-        with Client(f"http://{host}:{settings.port}", timeout=3.0, retries=0) as client:
+        with Client(f"http://{host}:{settings.port}", api_key="", timeout=3.0, retries=0) as client:
             state = client.ready().status
     except KinesphereError:
         return Finding(name, "warn", "taken by something that is no Kinesphere", advice)

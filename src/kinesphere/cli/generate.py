@@ -165,5 +165,5 @@ async def _one(
         why = job.failure or Failure("INTERNAL", f"the job ended as {job.state}")
         return f"{why.code}: {why.detail}"
     made = job.artifacts[-1]
-    data = await platform.files.read(made.key)
+    data = await platform.artifacts.read(made.key)
     return Made(job.id, made.name, data, f"{job.model} {job.model_version}", job.request, job.notes)

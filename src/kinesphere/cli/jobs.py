@@ -15,7 +15,8 @@ _RETRIES = 1
 
 
 @contextmanager
-def _server(url: str | None) -> Iterator[Client]:
+def connected(url: str | None) -> Iterator[Client]:
+    """A client of the server; what goes wrong with it is told and ends the command."""
     with answering():
         try:
             client = Client(url, retries=_RETRIES)
@@ -27,7 +28,7 @@ def _server(url: str | None) -> Iterator[Client]:
 
 def listed(url: str | None, states: Sequence[str] | None, limit: int, as_json: bool) -> None:
     """List jobs."""
-    with _server(url) as client:
+    with connected(url) as client:
         found = list(client.jobs(state=states, limit=limit))
     if as_json:
         console.as_json([asdict(job) for job in found])
@@ -52,14 +53,14 @@ def listed(url: str | None, states: Sequence[str] | None, limit: int, as_json: b
 
 def shown(url: str | None, job_id: str, as_json: bool) -> None:
     """Show one job."""
-    with _server(url) as client:
+    with connected(url) as client:
         job = client.job(job_id)
     _show(job, as_json)
 
 
 def cancelled(url: str | None, job_id: str, as_json: bool) -> None:
     """Cancel one job."""
-    with _server(url) as client:
+    with connected(url) as client:
         job = client.cancel(job_id)
     _show(job, as_json)
 
@@ -89,14 +90,14 @@ def _show(job: Job, as_json: bool) -> None:
 
 def converted(url: str | None, job_id: str, format: str, out: Path) -> None:
     """Write what a job has made in another format."""
-    with _server(url) as client:
+    with connected(url) as client:
         path = client.convert(job_id, format, out)
     console.facts([("file", f"{path}  ({console.size(path.stat().st_size)})")])
 
 
 def models(url: str | None, as_json: bool) -> None:
     """List models."""
-    with _server(url) as client:
+    with connected(url) as client:
         found = client.models()
     if as_json:
         console.as_json([asdict(model) for model in found])
@@ -124,7 +125,7 @@ def models(url: str | None, as_json: bool) -> None:
 
 def pools(url: str | None, as_json: bool) -> None:
     """List pools."""
-    with _server(url) as client:
+    with connected(url) as client:
         found = client.pools()
     if as_json:
         console.as_json([asdict(pool) for pool in found])
@@ -162,7 +163,7 @@ def _time(at: datetime) -> str:
 
 
 def _expected(job: Job) -> str:
-    return f"in {job.eta.seconds:.1f} s, {job.eta.ahead} before it" if job.eta else ""
+    return f"in {job.eta.seconds:.1f} s, {job.eta.basis.ahead} before it" if job.eta else ""
 
 
 def _took(job: Job) -> str:

@@ -17,16 +17,20 @@ from kinesphere.client.errors import (
     TimedOut,
     Unavailable,
     UnexpectedAnswer,
+    WebhookInvalid,
 )
+from kinesphere.client.keys import Key
 from kinesphere.client.reports import LeftOut, Measure, Report
 from kinesphere.client.synchronous import Client
 from kinesphere.client.values import (
     Artifact,
     Eta,
+    EtaBasis,
     Event,
     FieldProblem,
     Job,
     JobError,
+    JobWebhook,
     MeshOptions,
     Model,
     ModelRef,
@@ -36,6 +40,7 @@ from kinesphere.client.values import (
     Readiness,
     Stage,
 )
+from kinesphere.client.webhooks import Webhook, verify_webhook
 
 __all__ = [
     "ApiError",
@@ -45,11 +50,14 @@ __all__ = [
     "ConnectionFailed",
     "DigestMismatch",
     "Eta",
+    "EtaBasis",
     "Event",
     "FieldProblem",
     "Job",
     "JobError",
     "JobFailed",
+    "JobWebhook",
+    "Key",
     "KinesphereError",
     "LeftOut",
     "Measure",
@@ -67,4 +75,7 @@ __all__ = [
     "TimedOut",
     "Unavailable",
     "UnexpectedAnswer",
+    "Webhook",
+    "WebhookInvalid",
+    "verify_webhook",
 ]

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
@@ -27,6 +28,7 @@ from kinesphere.client.effects import (
 )
 from kinesphere.client.errors import TimedOut
 from kinesphere.client.flows import Flows, OnProgress
+from kinesphere.client.keys import Key, create_key, keys, revoke_key
 from kinesphere.client.meshes import generate_mesh, submit_mesh
 from kinesphere.client.reports import Report, validate
 from kinesphere.client.values import (
@@ -39,6 +41,7 @@ from kinesphere.client.values import (
     Pool,
     Readiness,
 )
+from kinesphere.client.webhooks import webhook_secret
 
 T = TypeVar("T")
 
@@ -48,7 +51,8 @@ class AsyncClient:
 
     Args:
         url: Address of the server; $KINESPHERE_URL, or http://127.0.0.1:8000, when None.
-        api_key: Sent as a bearer token, to this server alone.
+        api_key: A key or a bearer token, sent to this server alone; $KINESPHERE_API_KEY, or what is
+            in the file $KINESPHERE_API_KEY_FILE, when None; "" for none.
         timeout: Seconds to connect, and seconds without a byte, after which a request is given up.
         retries: How often a request that is safe to repeat is tried again.
         transport: In place of the network, as for tests.
@@ -258,9 +262,38 @@ class AsyncClient:
         """Its pools, with what waits for them."""
         return await self._run(self._flows.pools())
 
+    async def webhook_secret(self) -> str:
+        """What the webhooks of one's own jobs are signed with, for `verify_webhook`."""
+        return await self._run(webhook_secret(self._flows))
+
     async def ready(self) -> Readiness:
         """Whether it can take work, and if not, why."""
         return await self._run(self._flows.ready())
+
+    def keys(self, *, user: str | None = None, limit: int | None = None) -> AsyncIterator[Key]:
+        """API keys, newest first, the revoked ones too. For operators, as the two below."""
+        return self._drive(Course(keys(self._flows, user, limit)))
+
+    async def create_key(
+        self,
+        user: str,
+        scopes: Sequence[str] = ("generate",),
+        *,
+        label: str = "",
+        expires_at: datetime | None = None,
+    ) -> Key:
+        """Make a key for a user; `key` of what is returned cannot be had again.
+
+        Raises:
+            Rejected: The user, a scope or the expiry is not right.
+            ValueError: The expiry has no time zone.
+        """
+        return await self._run(create_key(self._flows, user, scopes, label, expires_at))
+
+    async def revoke_key(self, key: Key | str) -> Key:
+        """End a key, by itself or its id. Twice is as once. Raises NotFound."""
+        key_id = key if isinstance(key, str) else key.id
+        return await self._run(revoke_key(self._flows, key_id))
 
     def warm_up(self, timeout: float = 60.0) -> Awaitable[Readiness]:
         """Wait until its models are loaded, for at most so many seconds."""
@@ -318,7 +351,7 @@ class _Doer:
             case Sleep(seconds):
                 await asyncio.sleep(seconds)
             case Work(function):
-                return await asyncio.to_thread(function)
+                return await _finished(asyncio.to_thread(function))
         return None
 
     async def _open(self, effect: Open) -> Answer:
@@ -347,3 +380,16 @@ class _Doer:
         """Close the open stream."""
         self._items = self._until = None
         await self._stream.aclose()
+
+
+async def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """The result of work in a thread, which is over even when we are cancelled meanwhile.
+
+    A thread that opens a file after all was put away would leave it behind.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise

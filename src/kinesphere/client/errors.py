@@ -11,6 +11,7 @@
     ├── TimedOut             it took longer than it may; also a TimeoutError
     ├── JobFailed            the job ended, but not in success
     ├── DigestMismatch       what was downloaded is not the file that was made
+    ├── WebhookInvalid       what was posted does not come from the server, or is too old
     └── UnexpectedAnswer     the answer is not one of this API
 """
 
@@ -119,6 +120,10 @@ class JobFailed(KinesphereError):
 
 class DigestMismatch(KinesphereError):
     """What was downloaded is not the file that was made. Nothing was kept."""
+
+
+class WebhookInvalid(KinesphereError):
+    """A webhook that must not be believed, and why."""
 
 
 class UnexpectedAnswer(KinesphereError):

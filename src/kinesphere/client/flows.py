@@ -11,6 +11,7 @@ import httpx
 
 from kinesphere.adapters.clock import SystemClock
 from kinesphere.client import wire
+from kinesphere.client.credentials import own_key
 from kinesphere.client.effects import Answer, Emit, Flow, Request, Send, Sleep
 from kinesphere.client.errors import ApiError, ConnectionFailed, JobFailed, Rejected, TimedOut
 from kinesphere.client.following import Following, NoStream
@@ -82,7 +83,7 @@ class Flows:
             raise ValueError(f"{str(self.base)!r} is not an http:// or https:// address")
         self.terms = Terms(timeout, retries)
         self.clock: Clock = SystemClock()
-        self._key = api_key
+        self._key = own_key(api_key)
 
     def http_options(self) -> dict[str, Any]:
         """What both kinds of httpx client are made with.

@@ -60,6 +60,8 @@ class Following:
             try:
                 if not self._open:
                     yield from self._connect()
+                    if not self._open:
+                        return None
                 item: tuple[str, str, str] | None = yield Next()
             except (ConnectionFailed, TimedOut, Unavailable) as error:
                 yield from self._cut(error)
@@ -84,6 +86,7 @@ class Following:
                 return event
 
     def _connect(self) -> Flow[None]:
+        """Open the stream, unless nothing more is to come."""
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         if self._last is not None:
             headers["Last-Event-ID"] = self._last
@@ -96,6 +99,9 @@ class Following:
             safe=True,
         )
         answer: Answer = yield Open(request, events=True, lifetime=left)
+        if answer.status == 204:
+            # The job has ended and everything was told.
+            return
         if answer.status in (405, 406, 501):
             raise NoStream
         if answer.status >= 300:

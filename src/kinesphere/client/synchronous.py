@@ -4,7 +4,8 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
@@ -28,6 +29,7 @@ from kinesphere.client.effects import (
     Work,
 )
 from kinesphere.client.flows import Flows, OnProgress
+from kinesphere.client.keys import Key, create_key, keys, revoke_key
 from kinesphere.client.meshes import generate_mesh, submit_mesh
 from kinesphere.client.reports import Report, validate
 from kinesphere.client.values import (
@@ -40,6 +42,7 @@ from kinesphere.client.values import (
     Pool,
     Readiness,
 )
+from kinesphere.client.webhooks import webhook_secret
 
 T = TypeVar("T")
 
@@ -49,7 +52,8 @@ class Client:
 
     Args:
         url: Address of the server; $KINESPHERE_URL, or http://127.0.0.1:8000, when None.
-        api_key: Sent as a bearer token, to this server alone.
+        api_key: A key or a bearer token, sent to this server alone; $KINESPHERE_API_KEY, or what is
+            in the file $KINESPHERE_API_KEY_FILE, when None; "" for none.
         timeout: Seconds to connect, and seconds without a byte, after which a request is given up.
         retries: How often a request that is safe to repeat is tried again.
         transport: In place of the network, as for tests.
@@ -257,9 +261,38 @@ class Client:
         """Its pools, with what waits for them."""
         return self._run(self._flows.pools())
 
+    def webhook_secret(self) -> str:
+        """What the webhooks of one's own jobs are signed with, for `verify_webhook`."""
+        return self._run(webhook_secret(self._flows))
+
     def ready(self) -> Readiness:
         """Whether it can take work, and if not, why."""
         return self._run(self._flows.ready())
+
+    def keys(self, *, user: str | None = None, limit: int | None = None) -> Iterator[Key]:
+        """API keys, newest first, the revoked ones too. For operators, as the two below."""
+        return self._drive(Course(keys(self._flows, user, limit)))
+
+    def create_key(
+        self,
+        user: str,
+        scopes: Sequence[str] = ("generate",),
+        *,
+        label: str = "",
+        expires_at: datetime | None = None,
+    ) -> Key:
+        """Make a key for a user; `key` of what is returned cannot be had again.
+
+        Raises:
+            Rejected: The user, a scope or the expiry is not right.
+            ValueError: The expiry has no time zone.
+        """
+        return self._run(create_key(self._flows, user, scopes, label, expires_at))
+
+    def revoke_key(self, key: Key | str) -> Key:
+        """End a key, by itself or its id. Twice is as once. Raises NotFound."""
+        key_id = key if isinstance(key, str) else key.id
+        return self._run(revoke_key(self._flows, key_id))
 
     def warm_up(self, timeout: float = 60.0) -> Readiness:
         """Wait until its models are loaded, for at most so many seconds."""

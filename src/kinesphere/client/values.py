@@ -57,14 +57,31 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Eta:
-    """When a job is expected to be done: at what time, in how many seconds, behind how many."""
+class EtaBasis:
+    """What an expected time rests on.
 
-    at: datetime
-    seconds: float
+    Attributes:
+        ahead: Jobs that wait before it in its pool.
+        work_ahead_seconds: Seconds of one replica's work before it, over all its stages.
+        replicas: Replicas ready to serve its pool.
+        service_seconds: Seconds of its own batches and deliveries.
+        measured: Whether speeds were measured, or are first guesses.
+    """
+
     ahead: int = 0
+    work_ahead_seconds: float = 0.0
     replicas: int = 0
-    batch_seconds: float = 0.0
+    service_seconds: float = 0.0
+    measured: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eta:
+    """When a job is expected to be done: at what time, in how many seconds, and why so."""
+
+    time: datetime
+    seconds: float
+    basis: EtaBasis = field(default_factory=EtaBasis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +92,31 @@ class JobError:
     detail: str = ""
     fault: str = ""
     retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobWebhook:
+    """Who is told of a job's end, and how that goes.
+
+    Attributes:
+        url: Who.
+        id: The `webhook-id` of the last delivery.
+        state: "waiting" until the job has ended, then "pending", "delivered", "gone",
+            "forbidden" or "given_up".
+        attempts: Begun so far.
+        last_status: HTTP status of the receiver's last answer.
+        last_error: Why the last attempt failed.
+        next_attempt_at, delivered_at: Where there is one.
+    """
+
+    url: str
+    id: str | None = None
+    state: str = "waiting"
+    attempts: int = 0
+    last_status: int | None = None
+    last_error: str | None = None
+    next_attempt_at: datetime | None = None
+    delivered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +135,14 @@ class Job:
         request: As accepted, the seed filled in.
         priority: 0 to 9.
         attempts: Of the present stage so far.
+        cached: Whether it was served what had been made before.
+        joined: Whether it shares the run of an equal request.
         started_at, finished_at, deadline: Where there is one.
         eta: While it has not ended.
         artifacts: What it has made.
         notes: What the engine says of the result, such as `understood` and `ignored`.
         error: Why it, or its last attempt, failed.
+        webhook: Who is told of its end, where that was asked for.
     """
 
     id: str
@@ -111,6 +156,8 @@ class Job:
     request: dict[str, Any] = field(default_factory=dict)
     priority: int = 5
     attempts: int = 0
+    cached: bool = False
+    joined: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     deadline: datetime | None = None
@@ -118,6 +165,7 @@ class Job:
     artifacts: tuple[Artifact, ...] = ()
     notes: dict[str, Any] = field(default_factory=dict)
     error: JobError | None = None
+    webhook: JobWebhook | None = None
 
     @property
     def ended(self) -> bool:
@@ -232,6 +280,9 @@ class MotionOptions(TypedDict, total=False):
             job. Left out, each call makes its own, so that its retries make one job.
         wait: Seconds for which the server holds its answer until the job has ended. It may hold
             it for less: look at `ended`.
+        webhook: Address that the server tells when the job has ended; see `verify_webhook`.
+        cache: False: make it anew, and let nobody else have it. Left out, a result that is there is
+            served at once, and equal requests share one run.
     """
 
     duration: float
@@ -242,6 +293,8 @@ class MotionOptions(TypedDict, total=False):
     deadline: datetime | timedelta | None
     idempotency_key: str | None
     wait: float | None
+    webhook: str | None
+    cache: bool
 
 
 class MeshOptions(TypedDict, total=False):
@@ -263,6 +316,8 @@ class MeshOptions(TypedDict, total=False):
     deadline: datetime | timedelta | None
     idempotency_key: str | None
     wait: float | None
+    webhook: str | None
+    cache: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,13 +48,22 @@ def motion_request(
     deadline: datetime | timedelta | None = None,
     idempotency_key: str | None = None,
     wait: float | None = None,
+    webhook: str | None = None,
+    cache: bool = True,
 ) -> Request:
     """The request for a motion; `key` where the caller gives no idempotency key.
 
     Raises:
         ValueError: The deadline has no time zone.
     """
-    chosen = {"seed": seed, "format": format, "model": model, "deadline": _moment(deadline, now)}
+    chosen = {
+        "seed": seed,
+        "format": format,
+        "model": model,
+        "deadline": _moment(deadline, now),
+        "webhook": webhook,
+        "cache": None if cache else "no",
+    }
     return Request(
         method="POST",
         url="/v1/motions",
@@ -88,6 +97,8 @@ def mesh_request(
         "model": options.get("model"),
         "priority": options.get("priority", 5),
         "deadline": _moment(options.get("deadline"), now),
+        "webhook": options.get("webhook"),
+        "cache": None if options.get("cache", True) else "no",
     }
     fields = _given(fields)
     wait = options.get("wait")

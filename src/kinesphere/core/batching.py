@@ -72,24 +72,25 @@ class BatchTime:
         per_job: s for each job; at least 0.
         first_guess: (fixed, per job) as the model declares it; it decides how the time divides
             while batches of one size only were measured.
-        measured: (size, s) of the latest batches, oldest first, at most RECENT_BATCHES.
+        measured: (size, s) of the latest batches, oldest first, at most RECENT_BATCHES. A size is
+            a number of jobs, or what they weigh together.
     """
 
     fixed: float
     per_job: float
     first_guess: tuple[float, float]
-    measured: tuple[tuple[int, float], ...] = ()
+    measured: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def guessed(cls, fixed: float, per_job: float) -> "BatchTime":
         """Before anything was measured."""
         return cls(fixed, per_job, (fixed, per_job))
 
-    def seconds(self, size: int) -> float:
+    def seconds(self, size: float) -> float:
         """Expected time of a batch of `size` jobs."""
         return self.fixed + self.per_job * size
 
-    def seen(self, size: int, seconds: float) -> "BatchTime":
+    def seen(self, size: float, seconds: float) -> "BatchTime":
         """With one more measured batch.
 
         The line is that of Theil (1950) and Sen (1968), the median of the slopes between all pairs

@@ -33,6 +33,27 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How a model's work grows with its requests.
+
+    Attributes:
+        field: Name of the number in the request that it grows with.
+        typical: That number in a typical request, and where a request leaves it out.
+        share: Part of a typical request's time that grows in proportion to it, 0 to 1.
+    """
+
+    field: str
+    typical: float
+    share: float = 1.0
+
+    def weight(self, request: Mapping[str, object]) -> float:
+        """The work of a request beside a typical one, which weighs 1."""
+        given = request.get(self.field)
+        number = float(given) if isinstance(given, int | float) else self.typical
+        return 1.0 - self.share + self.share * number / self.typical
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A named, versioned engine with its limits.
 
@@ -48,6 +69,7 @@ class Model:
         max_cjk: Longest prompt, in Chinese, Japanese and Korean characters.
         durations: (shortest, longest) clip in seconds; None for meshes.
         faces: (fewest, most) triangles that a mesh may be asked to have; None for motions.
+        size: What its work grows with; None where all requests take alike.
         examine: "package.module:function" that reads a request cheaply before it is accepted and
             raises `Rejected`; imported in the API process, so it must be light. "" for none.
         rank: Which model answers when none is pinned: the highest that fits the devices.
@@ -67,11 +89,16 @@ class Model:
     max_cjk: int = 60
     durations: tuple[float, float] | None = None
     faces: tuple[int, int] | None = None
+    size: Size | None = None
     examine: str = ""
     rank: int = 0
     embedded: bool = False
     simulated: bool = False
     licence: str = "Apache-2.0"
+
+    def weight(self, request: Mapping[str, object]) -> float:
+        """The work of a request beside a typical one."""
+        return 1.0 if self.size is None else self.size.weight(request)
 
     @property
     def pools(self) -> tuple[str, ...]:

@@ -51,21 +51,33 @@ def _kinds() -> dict[str, ErrorKind]:
         "IMAGE_TOO_LARGE": "The picture has more bytes or pixels than are taken.",
         "IMAGE_URL_FORBIDDEN": "The image_url is not an address that is fetched from.",
         "IMAGE_URL_FAILED": "Nothing usable answered at the image_url.",
+        "WEBHOOK_FORBIDDEN": "The webhook is not an address that is posted to.",
         "FILE_REJECTED": "The file is not one that can be checked.",
         "FORMAT_UNAVAILABLE": "The job has nothing that can be given in this format.",
         "MODEL_UNKNOWN": "No installed model has this name for this task.",
         "IDEMPOTENCY_CONFLICT": "The Idempotency-Key was used before with another body.",
         "HOST_FORBIDDEN": "The Host header names a host that this server does not serve.",
+        "UNAUTHENTICATED": "The credentials are missing, or not or no longer valid.",
+        "FORBIDDEN": "The credentials are valid, but do not allow this.",
         "ROUTE_NOT_FOUND": "There is no such route.",
         "METHOD_NOT_ALLOWED": "The route exists, but not for this method.",
         "JOB_NOT_FOUND": "There is no such job, or it is not yours.",
         "JOB_FINISHED": "The job has already ended, so it cannot be cancelled.",
         "POOL_NOT_FOUND": "There is no such pool.",
+        "KEY_NOT_FOUND": "There is no such API key.",
         "ARTIFACT_NOT_FOUND": "There is no such artifact, or it was removed by retention.",
         "LINK_INVALID": "The link's signature does not match: it was changed or cut.",
         "LINK_EXPIRED": "The link is past its time; ask the job for a new one.",
+        "MALFORMED_REQUEST": "What was sent is not HTTP.",
+        "HEADERS_TOO_LARGE": "The request line and headers are larger than the limit.",
+        "RANGE_NOT_SATISFIABLE": "The range asked for is outside the file.",
         "CANCELLED": "The job was cancelled on request.",
         "DEADLINE_MISSED": "The deadline passed while the job was waiting.",
+    }
+    pace = {
+        "RATE_LIMITED": "Too many requests in too short a time; Retry-After says when to go on.",
+        "QUOTA_EXCEEDED": "As many of your jobs wait and run as may; wait for one to end.",
+        "REQUEST_TIMEOUT": "The request came too slowly and was given up.",
     }
     engine = {
         "ENGINE_FAILED": (True, "The engine raised an error on this job."),
@@ -80,12 +92,16 @@ def _kinds() -> dict[str, ErrorKind]:
         "LEASE_LOST": (True, "The replica that ran the job disappeared."),
         "STORAGE_FAILED": (True, "The result could not be written to the artifact store."),
         "LEDGER_UNAVAILABLE": (True, "The job store cannot be written; nothing was accepted."),
-        "QUEUE_FULL": (True, "As many jobs wait for this model as may wait."),
+        "IDENTITY_UNAVAILABLE": (True, "The issuer's keys cannot be had to check the token."),
+        "QUEUE_FULL": (True, "As much work waits for this model as may wait."),
+        "DEADLINE_UNREACHABLE": (False, "The job would be done after its deadline."),
+        "TOO_MANY_CONNECTIONS": (True, "As many connections are open as may be."),
         "SHUTTING_DOWN": (True, "The server is stopping and takes no new work."),
         "WAIT_TIMEOUT": (True, "The result was not ready in time; the job goes on."),
         "INTERNAL": (True, "An unexpected error; the log has it under the request id."),
     }
     table = {code: ErrorKind(Fault.CALLER, False, text) for code, text in caller.items()}
+    table |= {code: ErrorKind(Fault.CALLER, True, text) for code, text in pace.items()}
     table |= {code: ErrorKind(Fault.ENGINE, *row) for code, row in engine.items()}
     table |= {code: ErrorKind(Fault.PLATFORM, *row) for code, row in platform.items()}
     return table

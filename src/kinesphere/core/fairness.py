@@ -20,9 +20,17 @@ def start_tag(virtual: int, finish: int | None) -> int:
 def enters(before: Job | None, after: Job) -> bool:
     """Whether the job takes a new place in a lane, rather than the one it had.
 
-    It does when it is new, moves on to its next stage, or is revived; an attempt that failed or
-    was given back keeps its place.
+    It does when it is new, moves on to its next stage, is revived, or is raised by who joined it;
+    an attempt that failed or was given back keeps its place. A job that waits for another's run has
+    none, and one that inherits that run has the other's.
     """
+    if after.ended or after.leader is not None:
+        return False
+    if before is not None and before.leader is not None:
+        return False
+    if before is not None and before.precedence != after.precedence:
+        # While it runs, too: the place that it had, to go back to, was in another lane.
+        return True
     if after.state is not State.QUEUED:
         return False
     return before is None or before.stage != after.stage or before.state in TERMINAL

@@ -7,6 +7,8 @@ every later word about that claim must show it: a replica that lost its lease ca
        ▲                 │──Fail, Reap, GiveBack──▶ queued (again, after a back-off) or failed
        └──── Revive ─────┘   Cancel ──▶ cancelled from either;  Expire ──▶ expired while queued
 
+Jobs that ask for the same may share one run; `kinesphere.core.sharing` says what that changes.
+
 All times are seconds since the epoch (UTC), given by the caller.
 """
 
@@ -90,6 +92,14 @@ class ArtifactRef:
     stage: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where the claim of a job went that ended while others wanted its run: a job and a token."""
+
+    job_id: str
+    token: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One request for one asset.
@@ -105,6 +115,7 @@ class Job:
         stage: Index into `pools` of the stage that is waiting or running.
         state: Where it is.
         priority: 0 to 9; 9 is claimed first.
+        weight: How much work it is beside a typical request of its model, which weighs 1.
         created_at: When it was accepted.
         ready_at: When it may be claimed; later than `created_at` while backing off.
         started_at: When it was first claimed.
@@ -122,6 +133,13 @@ class Job:
         artifacts: What the finished stages made.
         notes: What the engine says about the result, such as `understood` and `ignored`.
         request_id: Id of the HTTP request that brought it.
+        webhook: URL that is told of its end, or None.
+        content: Names what is asked for, equal for equal requests; "" shares with nobody.
+        leader: The job whose run this one waits for instead of a claim of its own, or None.
+        raised: The highest priority among those who joined its run; None when nobody has.
+        joined: Whether it was given another's run.
+        cached: Whether it was given what was there already.
+        moved: Where its claim went, if it was cancelled while others wanted its run.
     """
 
     id: str
@@ -136,6 +154,7 @@ class Job:
     stage: int = 0
     state: State = State.QUEUED
     priority: int = DEFAULT_PRIORITY
+    weight: float = 1.0
     started_at: float | None = None
     finished_at: float | None = None
     deadline: float | None = None
@@ -151,6 +170,23 @@ class Job:
     artifacts: tuple[ArtifactRef, ...] = ()
     notes: Mapping[str, Json] = field(default_factory=_nothing)
     request_id: str = ""
+    webhook: str | None = None
+    content: str = ""
+    leader: str | None = None
+    raised: int | None = None
+    joined: bool = False
+    cached: bool = False
+    moved: Moved | None = None
+
+    @property
+    def precedence(self) -> int:
+        """The priority that it is claimed with: its own, or a higher one of who joined it."""
+        return self.priority if self.raised is None else max(self.priority, self.raised)
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it waits for a claim, now or after its back-off."""
+        return self.state is State.QUEUED and self.leader is None
 
     @property
     def pool(self) -> str:
@@ -266,7 +302,7 @@ def submitted(job: Job) -> Event:
 
 
 def _claim(job: Job, command: Claim, now: float) -> Decision:
-    if job.state is not State.QUEUED or job.ready_at > now:
+    if not job.in_line or job.ready_at > now:
         raise WrongState(f"{job.id} is not waiting")
     claimed = replace(
         job,
@@ -408,7 +444,13 @@ def _cancel(job: Job, _command: Cancel, now: float) -> Decision:
         raise WrongState(f"{job.id} has ended: {job.state}")
     failure = Failure("CANCELLED", "Cancelled on request.")
     ended = replace(
-        job, state=State.CANCELLED, finished_at=now, worker=None, lease_until=None, failure=failure
+        job,
+        state=State.CANCELLED,
+        finished_at=now,
+        worker=None,
+        lease_until=None,
+        leader=None,
+        failure=failure,
     )
     return ended, (Event(EventKind.CANCELLED, {"while": job.state.value, "token": job.token}),)
 
@@ -416,8 +458,11 @@ def _cancel(job: Job, _command: Cancel, now: float) -> Decision:
 def _expire(job: Job, _command: Expire, now: float) -> Decision:
     if job.state is not State.QUEUED or job.deadline is None or job.deadline > now:
         raise WrongState(f"{job.id} is not past a deadline")
-    failure = Failure("DEADLINE_MISSED", "No replica could start it before its deadline.")
-    ended = replace(job, state=State.EXPIRED, finished_at=now, failure=failure)
+    missed = "No replica could start it before its deadline."
+    if job.leader is not None:
+        missed = "The run that it had joined was not done before its deadline."
+    failure = Failure("DEADLINE_MISSED", missed)
+    ended = replace(job, state=State.EXPIRED, finished_at=now, leader=None, failure=failure)
     return ended, (Event(EventKind.EXPIRED, {"deadline": job.deadline}),)
 
 
@@ -434,6 +479,8 @@ def _revive(job: Job, _command: Revive, now: float) -> Decision:
         deadline=None,
         failure=None,
         progress=0.0,
+        raised=None,
+        joined=False,
     )
     return queued, (Event(EventKind.REVIVED, {"was": job.state.value}),)
 

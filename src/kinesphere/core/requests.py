@@ -27,6 +27,8 @@ class MotionAsk:
         model: Name of the model; None: the best that fits.
         priority: 0 to 9, 9 first.
         deadline: When the result is worth nothing any more, in seconds since the epoch.
+        webhook: URL that is told of the job's end, checked; or None.
+        cache: Whether it may be served what was made before, and others what it makes.
     """
 
     prompt: str
@@ -36,6 +38,8 @@ class MotionAsk:
     model: str | None = None
     priority: int = DEFAULT_PRIORITY
     deadline: float | None = None
+    webhook: str | None = None
+    cache: bool = True
 
     def digest(self) -> str:
         """SHA-256 over every field: equal for equal requests, for idempotency keys."""
@@ -55,6 +59,8 @@ class MeshAsk:
         model: As for a motion.
         priority: As for a motion.
         deadline: As for a motion.
+        webhook: As for a motion.
+        cache: As for a motion.
     """
 
     texture: bool = True
@@ -64,6 +70,8 @@ class MeshAsk:
     model: str | None = None
     priority: int = DEFAULT_PRIORITY
     deadline: float | None = None
+    webhook: str | None = None
+    cache: bool = True
 
     def digest(self, *pictures: bytes) -> str:
         """SHA-256 over every field and the pictures."""

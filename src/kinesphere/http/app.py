@@ -1,11 +1,27 @@
 """The HTTP application."""
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
-from kinesphere.http import artifacts, errors, jobs, meshes, motions, ops, validation
+from kinesphere.http import (
+    artifacts,
+    auth,
+    browsers,
+    errors,
+    jobs,
+    keys,
+    meshes,
+    motions,
+    openapi,
+    ops,
+    validation,
+    webhooks,
+)
 from kinesphere.http.gateway import Gateway
+from kinesphere.http.limits import EXEMPT, StrangersLimit, UsersLimit
 from kinesphere.http.middleware import Envelope
+from kinesphere.http.streams import Heart
 from kinesphere.version import __version__
 
 _DESCRIPTION = """\
@@ -25,15 +41,27 @@ def create_app(gateway: Gateway) -> FastAPI:
         version=__version__,
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
     app.state.gateway = gateway
-    for module in (motions, meshes, jobs, artifacts, validation, ops):
+    app.state.heart = Heart(gateway.heartbeat)
+    for module in (motions, meshes, jobs, artifacts, validation, webhooks, ops, keys):
         app.include_router(module.router)
+    browsers.add_docs(app)
     errors.install(app)
+    auth.document(app)
+    openapi.complete(app)
+    # From the inside out: a user is counted once it is known who it is.
+    app.add_middleware(UsersLimit, turnstile=gateway.turnstile)
+    app.add_middleware(auth.Guard, gateway=gateway)
+    guessable = gateway.identity is not None and not gateway.metrics_open
+    exempt = EXEMPT - {auth.METRICS} if guessable else EXEMPT
+    app.add_middleware(StrangersLimit, turnstile=gateway.turnstile, exempt=exempt)
+    if gateway.cors_origins:
+        app.add_middleware(CORSMiddleware, **browsers.cors(gateway.cors_origins))
     app.add_middleware(Envelope, gateway=gateway)
     return app
 

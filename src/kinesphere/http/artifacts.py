@@ -1,12 +1,14 @@
 """Downloads of the embedded artifact store, by signed link."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse, Response
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
-from kinesphere.http.errors import documented
+from kinesphere.http.errors import documented, problem
 from kinesphere.http.gateway import At
 from kinesphere.ports import ArtifactMissing
 
@@ -20,17 +22,60 @@ _MEDIA_TYPES = {
 }
 
 
-@router.api_route(
+_FILE: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The file.", "content": _FILE},
+    206: {"description": "The range asked for.", "content": _FILE},
+    304: {"description": "Not changed: an artifact never is."},
+    **documented(
+        "LINK_INVALID", "LINK_EXPIRED", "ARTIFACT_NOT_FOUND", "RANGE_NOT_SATISFIABLE",
+        "INVALID_REQUEST",
+    ),
+}  # fmt: skip
+
+
+class _Download(FileResponse):
+    """Starlette's, whose refusals of a range are plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file, or the part asked for, or say why not."""
+        refusal: Message | None = None
+
+        async def answer(message: Message) -> None:
+            nonlocal refusal
+            if message["type"] == "http.response.start" and message["status"] in (400, 416):
+                refusal = message
+            if refusal is None:
+                await send(message)
+
+        await super().__call__(scope, receive, answer)
+        if refusal is None:
+            return
+        if refusal["status"] == 400:
+            # A range that makes no sense may be passed over (RFC 9110, 14.2).
+            headers = [header for header in scope["headers"] if header[0] != b"range"]
+            await super().__call__({**scope, "headers": headers}, receive, send)
+            return
+        size = Headers(raw=refusal["headers"])["content-range"]
+        detail = f"The file has {size.rpartition('/')[2]} bytes."
+        told = problem(
+            Request(scope), "RANGE_NOT_SATISFIABLE", detail, headers={"Content-Range": size}
+        )
+        await told(scope, receive, send)
+
+
+@router.head(
     "/v1/artifacts/{key:path}",
-    methods=["GET", "HEAD"],
+    summary="Look at a file",
+    response_class=FileResponse,
+    responses=_RESPONSES,
+    operation_id="look_at_artifact",
+)
+@router.get(
+    "/v1/artifacts/{key:path}",
     summary="Download a file",
     response_class=FileResponse,
-    responses={
-        206: {"description": "The range asked for."},
-        304: {"description": "Not changed: an artifact never is."},
-        416: {"description": "The range is outside the file."},
-        **documented("LINK_INVALID", "LINK_EXPIRED", "ARTIFACT_NOT_FOUND", "INVALID_REQUEST"),
-    },
+    responses=_RESPONSES,
     operation_id="download_artifact",
 )
 async def download(
@@ -49,7 +94,7 @@ async def download(
     if etag in wanted or "*" in wanted:
         return Response(status_code=304, headers=headers)
     suffix = name.rpartition(".")[2].lower()
-    return FileResponse(
+    return _Download(
         path,
         media_type=_MEDIA_TYPES.get(suffix, "application/octet-stream"),
         filename=name,

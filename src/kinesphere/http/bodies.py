@@ -1,9 +1,10 @@
 """What callers send, with descriptions and working examples for OpenAPI."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from kinesphere.core.identity import LONGEST_USER, is_user
 from kinesphere.core.jobs import DEFAULT_PRIORITY
 from kinesphere.core.requests import DEFAULT_DURATION, LARGEST_SEED, MeshAsk, MotionAsk
 
@@ -24,6 +25,30 @@ Seed = Annotated[
     Field(
         description=f"0 to {LARGEST_SEED}. The same request with the same seed gives the same "
         "file. Left out: one is drawn and told in the job."
+    ),
+]
+
+Webhook = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=2_000)] | None,
+    Field(
+        description="Address on the public internet that is posted to, signed, when the job has "
+        "ended.",
+        examples=["https://example.com/hooks/kinesphere"],
+    ),
+]
+
+
+def _user(name: str) -> str:
+    if not is_user(name):
+        raise ValueError("1 to 100 visible characters without spaces")
+    return name
+
+
+Cache = Annotated[
+    Literal["yes", "no"],
+    Field(
+        description="`no`: make it anew, and let nobody else have it. Otherwise a result that is "
+        "there is served at once (`cached`), and equal requests share one run (`joined`)."
     ),
 ]
 
@@ -54,6 +79,8 @@ class MotionRequest(BaseModel):
     deadline: AwareDatetime | None = Field(
         None, description="RFC 3339 time after which a job that still waits expires."
     )
+    webhook: Webhook = None
+    cache: Cache = "yes"
 
     def ask(self) -> MotionAsk:
         """The request in the platform's words."""
@@ -65,6 +92,8 @@ class MotionRequest(BaseModel):
             model=self.model,
             priority=self.priority,
             deadline=self.deadline.timestamp() if self.deadline else None,
+            webhook=self.webhook,
+            cache=self.cache == "yes",
         )
 
 
@@ -101,6 +130,8 @@ class MeshFields(BaseModel):
     deadline: AwareDatetime | None = Field(
         None, description="RFC 3339 time after which a job that still waits expires."
     )
+    webhook: Webhook = None
+    cache: Cache = "yes"
 
     def ask(self) -> MeshAsk:
         """The request in the platform's words."""
@@ -112,6 +143,8 @@ class MeshFields(BaseModel):
             model=self.model,
             priority=self.priority,
             deadline=self.deadline.timestamp() if self.deadline else None,
+            webhook=self.webhook,
+            cache=self.cache == "yes",
         )
 
 
@@ -149,8 +182,12 @@ class TaskRequest(BaseModel):
     )
 
     image_url: ImageUrl
-    user_id: Annotated[str, StringConstraints(pattern=r"^[\w.@:-]{1,100}$")] | None = Field(
-        None, description="On whose behalf; each has a fair share."
+    user_id: Annotated[str, AfterValidator(_user)] | None = Field(
+        None,
+        min_length=1,
+        max_length=LONGEST_USER,
+        description="On whose behalf; each has a fair share. With authentication, another than "
+        "yourself needs the scope `operate`.",
     )
     priority: int = Field(DEFAULT_PRIORITY, description="0 to 9; 9 is served first.")
 

@@ -18,20 +18,26 @@ _log = logging.getLogger("kinesphere.http")
 
 STATUS: Final[Mapping[str, int]] = {
     "MALFORMED_JSON": 400,
+    "MALFORMED_REQUEST": 400,
     "PROMPT_TOO_LONG": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
     "LINK_INVALID": 403,
     "LINK_EXPIRED": 403,
     "ROUTE_NOT_FOUND": 404,
     "JOB_NOT_FOUND": 404,
     "POOL_NOT_FOUND": 404,
+    "KEY_NOT_FOUND": 404,
     "ARTIFACT_NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
+    "REQUEST_TIMEOUT": 408,
     "FORMAT_UNAVAILABLE": 409,
     "JOB_FINISHED": 409,
     "CANCELLED": 409,
     "BODY_TOO_LARGE": 413,
     "IMAGE_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RANGE_NOT_SATISFIABLE": 416,
     "HOST_FORBIDDEN": 421,
     "IDEMPOTENCY_CONFLICT": 422,
     "FILE_REJECTED": 422,
@@ -41,18 +47,25 @@ STATUS: Final[Mapping[str, int]] = {
     "INVALID_REQUEST": 422,
     "MODEL_UNKNOWN": 422,
     "PROMPT_NOT_UNDERSTOOD": 422,
+    "WEBHOOK_FORBIDDEN": 422,
+    "QUOTA_EXCEEDED": 429,
+    "RATE_LIMITED": 429,
+    "HEADERS_TOO_LARGE": 431,
     "ENGINE_CRASHED": 500,
     "ENGINE_FAILED": 500,
     "ENGINE_OUTPUT_INVALID": 500,
     "INTERNAL": 500,
     "QUALITY_REJECTED": 500,
     "LEASE_LOST": 503,
+    "IDENTITY_UNAVAILABLE": 503,
     "LEDGER_UNAVAILABLE": 503,
     "MODEL_NOT_READY": 503,
     "OOM_HOST": 503,
+    "DEADLINE_UNREACHABLE": 503,
     "QUEUE_FULL": 503,
     "SHUTTING_DOWN": 503,
     "STORAGE_FAILED": 503,
+    "TOO_MANY_CONNECTIONS": 503,
     "DEADLINE_MISSED": 504,
     "ENGINE_TIMEOUT": 504,
     "WAIT_TIMEOUT": 504,
@@ -63,10 +76,17 @@ _OF_STATUS: Final = {
     400: "MALFORMED_JSON",
     404: "ROUTE_NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
     413: "BODY_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    416: "RANGE_NOT_SATISFIABLE",
 }
 MEDIA_TYPE: Final = "application/problem+json"
+# RFC 6750, 3.
+_CHALLENGES: Final = {
+    "UNAUTHENTICATED": 'Bearer realm="kinesphere"',
+    "FORBIDDEN": 'Bearer realm="kinesphere", error="insufficient_scope"',
+}
 
 
 class ProblemField(BaseModel):
@@ -99,6 +119,25 @@ def status(code: str) -> int:
     return 503 if code.startswith("OOM_GPU_") else STATUS[code]
 
 
+def problem_document(
+    code: str, detail: str, instance: str, request_id: str, fields: Iterable[FieldError] = ()
+) -> Problem:
+    """The document that tells one failure of the request for `instance`."""
+    meaning = kind(code)
+    return Problem(
+        type=f"urn:kinesphere:error:{code}",
+        title=meaning.meaning,
+        status=status(code),
+        detail=detail,
+        instance=instance,
+        error_code=code,
+        fault=meaning.fault.value,
+        retry=meaning.retry,
+        request_id=request_id,
+        errors=[ProblemField(field=f.field, problem=f.problem, allowed=f.allowed) for f in fields],
+    )
+
+
 def problem(
     request: Request,
     code: str,
@@ -107,18 +146,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The response that tells one failure."""
-    meaning = kind(code)
-    document = Problem(
-        type=f"urn:kinesphere:error:{code}",
-        title=meaning.meaning,
-        status=status(code),
-        detail=detail,
-        instance=request.url.path,
-        error_code=code,
-        fault=meaning.fault.value,
-        retry=meaning.retry,
-        request_id=request.scope.get("request_id", ""),
-        errors=[ProblemField(field=f.field, problem=f.problem, allowed=f.allowed) for f in fields],
+    document = problem_document(
+        code, detail, request.scope["path"], request.scope.get("request_id", ""), fields
     )
     request.scope["error_code"] = code
     content = document.model_dump(exclude_defaults=True)
@@ -168,7 +197,6 @@ def install(app: FastAPI) -> None:
         (ArtifactMissing, "ARTIFACT_NOT_FOUND"),
     ):
         app.add_exception_handler(known, _plain(code))
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def _plain(code: str) -> Any:
@@ -180,7 +208,14 @@ def _plain(code: str) -> Any:
 
 async def _rejected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Rejected)  # noqa: S101 - registered for this class alone
+    return refused(request, error)
+
+
+def refused(request: Request, error: Rejected) -> JSONResponse:
+    """The response to a request that is not accepted."""
     headers = {}
+    if error.code in _CHALLENGES:
+        headers["WWW-Authenticate"] = _CHALLENGES[error.code]
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return problem(request, error.code, error.detail, error.fields, headers)
@@ -197,11 +232,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     code = _OF_STATUS.get(error.status_code)
     if code is None:
         code = "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL"
-    detail = error.detail if error.status_code == 413 else KINDS[code].meaning
+    detail = error.detail if error.status_code in (408, 413) else KINDS[code].meaning
     return problem(request, code, detail, headers=error.headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The response to an error that nobody foresaw, which is logged."""
     _log.error("unexpected error", exc_info=error, extra={"action": "http.error"})
     return problem(request, "INTERNAL", "An unexpected error; the log has it.")
 

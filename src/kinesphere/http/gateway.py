@@ -8,11 +8,10 @@ from typing import Annotated, Final, Protocol
 from fastapi import Depends, Request
 
 from kinesphere.core.failures import FieldError, Rejected
+from kinesphere.http.limits import Pace, Turnstile
 from kinesphere.ports import SignedFiles
 from kinesphere.service import Caller, Service
-
-LOCAL_USER: Final = "local"
-"""Everybody who reaches a server without authentication, which listens on loopback only."""
+from kinesphere.service.identity import Identity
 
 
 class HttpMetrics(Protocol):
@@ -35,6 +34,18 @@ class Fetcher(Protocol):
         ...
 
 
+class Webhooks(Protocol):
+    """The addresses that callers want told, and how they know that it is us."""
+
+    async def check(self, url: str) -> None:
+        """Raise Rejected for an address that nothing would be delivered to."""
+        ...
+
+    def secrets(self, user: str) -> Sequence[str]:
+        """What a user's webhooks are signed with: the present secret, then the one before."""
+        ...
+
+
 _FILE_ROUTES: Final = frozenset({"/v1/meshes", "/validate"})
 
 
@@ -47,24 +58,38 @@ class Gateway:
         files: The store's own downloads, or None where links lead elsewhere.
         metrics: Counts and their page.
         fetcher: Fetches pictures by their address.
+        webhooks: Judges addresses that are to be told.
         body_limit: Largest JSON body, in bytes.
         file_limit: Largest body of the routes that take files, in bytes.
         wait_limit: Longest time that a request may wait for a result, in seconds.
+        heartbeat: Seconds of silence after which a stream says that it is alive.
         public_url: Address under which clients know this server, or None: the one they used.
         hosts: Names allowed in the Host header, or None for any.
+        turnstile: Counts who asks.
+        pace: How slow a body may come.
+        cors_origins: Origins of other sites' pages that may ask from a browser.
+        identity: Finds out who asks, or None without authentication.
+        metrics_open: Whether the metrics are for everybody.
     """
 
     service: Service
     files: SignedFiles | None
     metrics: HttpMetrics
     fetcher: Fetcher
+    webhooks: Webhooks
     body_limit: int
     file_limit: int
     wait_limit: float
+    heartbeat: float
     public_url: str | None
     hosts: frozenset[str] | None
+    turnstile: Turnstile
+    pace: Pace
+    cors_origins: tuple[str, ...]
     monotonic: Callable[[], float]
     new_id: Callable[[], str]
+    identity: Identity | None = None
+    metrics_open: bool = False
 
     def limit(self, path: str) -> int:
         """Largest body that the route at `path` reads."""
@@ -82,8 +107,9 @@ def gateway(request: Request) -> Gateway:
 
 
 def caller(request: Request) -> Caller:
-    """Who asks."""
-    return Caller(LOCAL_USER, request.scope.get("request_id", ""), operator=True)
+    """Who asks, as `kinesphere.http.auth.Guard` found out."""
+    found: Caller = request.scope["caller"]
+    return found
 
 
 def media_type(request: Request) -> str:
@@ -115,6 +141,6 @@ def preferred_wait(preferences: Sequence[str]) -> float | None:
     return None
 
 
-Ask = Annotated[Caller, Depends(caller)]
 At = Annotated[Gateway, Depends(gateway)]
+Ask = Annotated[Caller, Depends(caller)]
 JsonOnly = Depends(json_only)

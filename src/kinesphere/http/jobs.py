@@ -1,17 +1,19 @@
 """Looking at jobs, following them, ending them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
 
 from kinesphere.core.jobs import Job, State
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At
 from kinesphere.http.schemas import JobPage, JobView
-from kinesphere.http.views import job_view, news
-from kinesphere.ports import JobQuery
+from kinesphere.http.streams import EventStream, event
+from kinesphere.http.views import eta_view, job_view, news
+from kinesphere.ports import JobQuery, Record
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -53,8 +55,9 @@ async def list_jobs(
     found = await at.service.jobs.list(query)
     shown = found[:limit]
     base = at.base(request)
+    told = await at.service.jobs.deliveries(shown)
     return JobPage(
-        items=[job_view(at.service, job, base) for job in shown],
+        items=[job_view(at.service, job, base, delivery=told.get(job.id)) for job in shown],
         next_cursor=shown[-1].id if len(found) > limit else None,
     )
 
@@ -67,7 +70,9 @@ async def list_jobs(
 async def show_job(job_id: JobId, request: Request, caller: Ask, at: At) -> JobView:
     """State, progress, expected time, and fresh links to what was made."""
     job = await at.service.jobs.get(job_id.upper(), caller)
-    return job_view(at.service, job, at.base(request), await at.service.outlook.eta(job))
+    told = await at.service.jobs.deliveries([job])
+    eta = await at.service.outlook.eta(job)
+    return job_view(at.service, job, at.base(request), eta, told.get(job.id))
 
 
 @router.delete(
@@ -106,6 +111,9 @@ async def convert_artifact(
     return Response(content.data, media_type=content.media_type, headers=headers)
 
 
+Seq = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+
+
 async def _present(job_id: JobId, caller: Ask, at: At) -> Job:
     """The job, looked up before the stream begins, so that a missing one is a plain 404."""
     return await at.service.jobs.get(job_id.upper(), caller)
@@ -113,23 +121,52 @@ async def _present(job_id: JobId, caller: Ask, at: At) -> Job:
 
 @router.get(
     "/{job_id}/events",
-    response_class=EventSourceResponse,
+    status_code=200,
+    response_class=Response,
     summary="Follow a job",
-    responses=documented("JOB_NOT_FOUND", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "description": "Server-sent events.",
+        },
+        204: {"description": "The job has ended and all was told: do not come back."},
+        **documented("JOB_NOT_FOUND", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+    },
 )
 async def follow_job(
+    *,
     job: Annotated[Job, Depends(_present)],
+    request: Request,
     caller: Ask,
     at: At,
     last_event_id: Annotated[
-        int | None,
-        Header(ge=0, le=2**63 - 1, description="Id of the last event seen; later ones follow."),
+        Seq, Header(description="Id of the last event seen; later ones follow.")
     ] = None,
-) -> AsyncIterator[ServerSentEvent]:
+    since: Annotated[
+        Seq,
+        Query(alias="last_event_id", description="The same, for clients that send no header."),
+    ] = None,
+) -> Response:
     """Everything that happened to the job, then news as it comes, until it has ended.
 
-    `progress` events carry no id: they are not stored. All others can be resumed after.
+    `progress` events carry no id: they are not stored. All others can be resumed after, and those
+    of a job that goes on have its `eta` as expected when they are sent. A comment comes when
+    nothing else has for a while.
     """
-    async for item in at.service.jobs.follow(job.id, caller, last_event_id or 0):
-        name, number, data = news(item)
-        yield ServerSentEvent(event=name, id=number, data=data)
+    # A browser that reconnects repeats the query that it began with.
+    after = since if last_event_id is None else last_event_id
+    if job.ended and after is not None and await at.service.jobs.told(job, after):
+        return Response(status_code=204)
+    items = at.service.jobs.follow(job.id, caller, after or 0)
+
+    async def blocks() -> AsyncGenerator[bytes, None]:
+        async with aclosing(items):
+            async for item in items:
+                name, number, data = news(item)
+                if isinstance(item, Record):
+                    eta = await at.service.outlook.eta(await at.service.jobs.get(job.id, caller))
+                    if eta is not None:
+                        data["eta"] = eta_view(eta, at.service.now()).model_dump(mode="json")
+                yield event(name, number, data)
+
+    return EventStream(blocks(), request.app.state.heart, lambda: at.service.intake.closed)

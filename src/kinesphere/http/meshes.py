@@ -34,6 +34,9 @@ _REFUSALS: Final = (
     "LEDGER_UNAVAILABLE",
     "STORAGE_FAILED",
     "QUEUE_FULL",
+    "QUOTA_EXCEEDED",
+    "DEADLINE_UNREACHABLE",
+    "MODEL_NOT_READY",
     "SHUTTING_DOWN",
 )
 _FILES: Final = ("image", "mask")
@@ -111,25 +114,22 @@ _BODY: Final = {
         "content": {
             "multipart/form-data": {
                 "schema": {
-                    "allOf": [
-                        {
-                            "type": "object",
-                            "required": ["image"],
-                            "properties": {
-                                "image": {
-                                    "type": "string",
-                                    "format": "binary",
-                                    "description": "The picture: PNG, JPEG or WebP.",
-                                },
-                                "mask": {
-                                    "type": "string",
-                                    "format": "binary",
-                                    "description": "Your own mask: white is the object.",
-                                },
-                            },
+                    "type": "object",
+                    "required": ["image"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "image": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The picture: PNG, JPEG or WebP.",
                         },
-                        {"$ref": "#/components/schemas/MeshFields"},
-                    ]
+                        "mask": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "Your own mask: white is the object.",
+                        },
+                        **MeshFields.model_json_schema()["properties"],
+                    },
                 }
             },
             "application/json": {"schema": {"$ref": "#/components/schemas/MeshRequest"}},
@@ -145,7 +145,7 @@ _BODY: Final = {
     response_description="The job, accepted: it is stored and will not be lost.",
     responses={
         200: {"model": JobView, "description": "The job, ended within the time waited."},
-        **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT"),
+        **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT", "WEBHOOK_FORBIDDEN"),
     },
     openapi_extra=_BODY,
 )
@@ -166,6 +166,8 @@ async def create_mesh(
     The picture comes as a multipart upload named `image`, or JSON names it by `image_url`. The
     untextured mesh is there as soon as the shape is done.
     """
+    if given.fields.webhook is not None:
+        await at.webhooks.check(given.fields.webhook)
     with _naming(given.source):
         accepted = await at.service.intake.mesh(
             given.fields.ask(), given.picture, given.mask, caller, checked_key(idempotency_key)
@@ -189,11 +191,21 @@ async def create_mesh(
 )
 async def queue_mesh(body: TaskRequest, caller: Ask, at: At) -> TaskAccepted:
     """The short queued form: a picture by its address, a task id to ask for."""
+    user = _on_behalf(caller, body.user_id)
     picture = await at.fetcher.fetch(body.image_url)
-    user = Caller(body.user_id or caller.user, caller.request_id, caller.operator)
     with _naming("image_url"):
         accepted = await at.service.intake.mesh(body.ask(), picture, None, user)
     return TaskAccepted(task_id=accepted.job.id, status="queued")
+
+
+def _on_behalf(caller: Caller, user: str | None) -> Caller:
+    """Whose the job will be. Only who may operate speaks for others. Raises Rejected."""
+    if user is None or user == caller.user:
+        return caller
+    if not caller.operator:
+        found = FieldError("user_id", "is not you", "your own, or left out")
+        raise Rejected("FORBIDDEN", "A job for another user needs the scope 'operate'.", (found,))
+    return replace(caller, user=user)
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """What happens around every request: its id, its host, security headers, counts and the log."""
 
+import asyncio
 import logging
 import re
 from typing import Final
@@ -10,8 +11,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinesphere.adapters.logs import bound
-from kinesphere.http.errors import problem
+from kinesphere.http.errors import problem, unexpected
 from kinesphere.http.gateway import Gateway
+from kinesphere.http.limits import Pace
+from kinesphere.http.tracing import trace
 
 _log = logging.getLogger("kinesphere.http")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -21,12 +24,19 @@ _HEADERS: Final = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+_UNLESS_SAID: Final = (
+    # Nothing that an answer of the API holds is to be run, and no page may frame it.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+_HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class Envelope:
     """One ASGI layer, so that a request is wrapped once.
 
-    It takes the caller's `X-Request-ID` or makes one, and returns it. It refuses a Host that this
+    It takes the caller's `X-Request-ID` and `traceparent` or makes new ones, and returns them. Of
+    two that are given, the last counts. It refuses a Host that this
     server does not serve: a page on another site could otherwise reach a server on loopback by
     letting its own name resolve to 127.0.0.1 (DNS rebinding).
     """
@@ -34,6 +44,8 @@ class Envelope:
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app = app
         self._gateway = gateway
+        https = (gateway.public_url or "").startswith("https://")
+        self._always = (*_HEADERS, _HTTPS_ONLY) if https else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -45,15 +57,22 @@ class Envelope:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else gateway.new_id()
         scope["request_id"] = request_id
+        here = scope["trace"] = trace(headers.get(b"traceparent", b"").decode("latin-1"))
         limit = gateway.limit(scope["path"])
         began = gateway.monotonic()
-        status = 500
+        status = None
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra = [*_HEADERS, (b"x-request-id", request_id.encode())]
+                said = {name.lower() for name, _ in message["headers"]}
+                extra = [
+                    *self._always,
+                    *(header for header in _UNLESS_SAID if header[0] not in said),
+                    (b"x-request-id", request_id.encode()),
+                    (b"traceparent", str(here).encode()),
+                ]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
@@ -62,10 +81,15 @@ class Envelope:
             if refusal is not None:
                 await refusal(scope, receive, answer)
             else:
-                with bound(request_id=request_id):
-                    await self._app(scope, _limited(receive, limit), answer)
+                with bound(request_id=request_id, trace_id=here.trace_id):
+                    await self._app(scope, _limited(receive, limit, gateway.pace), answer)
+        except Exception as error:
+            if status is not None:
+                raise
+            # Here and not by Starlette, which would answer outside of this layer.
+            await unexpected(Request(scope), error)(scope, receive, answer)
         finally:
-            self._tell(scope, status, gateway.monotonic() - began)
+            self._tell(scope, status or 500, gateway.monotonic() - began)
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes], limit: int) -> Response | None:
         if self._foreign(headers.get(b"host", b"")):
@@ -97,19 +121,33 @@ class Envelope:
             extra={
                 "action": "http.request",
                 "request_id": scope["request_id"],
+                "trace_id": scope["trace"].trace_id,
+                "user": getattr(scope.get("caller"), "user", None),
                 "duration_sec": round(seconds, 6),
                 "error_code": scope.get("error_code"),
             },
         )
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """`receive` with an end: a body without a length is counted as it comes."""
-    read = 0
+def _limited(receive: Receive, limit: int, pace: Pace) -> Receive:
+    """`receive` with an end: a body is counted as it comes, and has to come at a pace."""
+    read, whole = 0, False
+    began: float | None = None
 
     async def counted() -> Message:
-        nonlocal read
-        message = await receive()
+        nonlocal read, whole, began
+        if whole:
+            # Only the news that the client has gone can follow.
+            return await receive()
+        clock = asyncio.get_running_loop().time
+        began = clock() if began is None else began
+        try:
+            async with asyncio.timeout_at(began + pace.until(read)):
+                message = await receive()
+        except TimeoutError:
+            detail = f"Of the body, {read} bytes came in {clock() - began:.0f} s."
+            raise HTTPException(408, detail, headers={"Connection": "close"}) from None
+        whole = not message.get("more_body", False)
         read += len(message.get("body", b""))
         if read > limit:
             raise HTTPException(413, _too_large(limit), headers={"Connection": "close"})

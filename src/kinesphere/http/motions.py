@@ -27,6 +27,9 @@ _REFUSALS = (
     "MODEL_UNKNOWN",
     "LEDGER_UNAVAILABLE",
     "QUEUE_FULL",
+    "QUOTA_EXCEEDED",
+    "DEADLINE_UNREACHABLE",
+    "MODEL_NOT_READY",
     "SHUTTING_DOWN",
 )
 
@@ -39,7 +42,7 @@ _REFUSALS = (
     response_description="The job, accepted: it is stored and will not be lost.",
     responses={
         200: {"model": JobView, "description": "The job, ended within the time waited."},
-        **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT"),
+        **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT", "WEBHOOK_FORBIDDEN"),
     },
 )
 async def create_motion(
@@ -69,6 +72,8 @@ async def create_motion(
     The answer is 202 with the job and when it is expected, or 200 when it ended within
     `Prefer: wait=N`.
     """
+    if body.webhook is not None:
+        await at.webhooks.check(body.webhook)
     accepted = await at.service.intake.motion(body.ask(), caller, checked_key(idempotency_key))
     return await accepted_answer(
         at=at,
@@ -85,7 +90,7 @@ async def create_motion(
     dependencies=[JsonOnly],
     summary="Make a motion and wait for it",
     responses=documented(
-        *_REFUSALS, "ENGINE_FAILED", "ENGINE_CRASHED", "MODEL_NOT_READY", "OOM_HOST",
+        *_REFUSALS, "ENGINE_FAILED", "ENGINE_CRASHED", "OOM_HOST",
         "ENGINE_TIMEOUT", "WAIT_TIMEOUT", "CANCELLED",
     ),
 )  # fmt: skip

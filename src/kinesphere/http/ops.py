@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from kinesphere.core.failures import Rejected
+from kinesphere.http.auth import OPERATORS, OperatorOnly, ScraperOnly
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import At
 from kinesphere.http.schemas import Health, ModelList, PoolList, PoolView, Readiness
@@ -55,6 +56,8 @@ def _readiness(response: Response, missing: Mapping[str, str]) -> Readiness:
 
 @router.get(
     "/metrics",
+    dependencies=[ScraperOnly],
+    openapi_extra=OPERATORS,
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus exposition."}},
@@ -72,7 +75,13 @@ async def models(at: At) -> ModelList:
     return ModelList(items=[model_view(catalog, model) for model in catalog.models])
 
 
-@router.get("/v1/pools", summary="List pools", responses=documented("LEDGER_UNAVAILABLE"))
+@router.get(
+    "/v1/pools",
+    dependencies=[OperatorOnly],
+    openapi_extra=OPERATORS,
+    summary="List pools",
+    responses=documented("LEDGER_UNAVAILABLE"),
+)
 async def pools(at: At) -> PoolList:
     """The pools with their replicas and what waits for them."""
     now = at.service.now()
@@ -81,6 +90,8 @@ async def pools(at: At) -> PoolList:
 
 @router.get(
     "/v1/pools/{pool}",
+    dependencies=[OperatorOnly],
+    openapi_extra=OPERATORS,
     summary="Look at a pool",
     responses=documented("POOL_NOT_FOUND", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
 )

@@ -52,14 +52,24 @@ class ArtifactView(BaseModel):
     expires_at: datetime = Field(description="When the link stops working.")
 
 
+class EtaBasis(BaseModel):
+    """What an expected time rests on."""
+
+    ahead: int = Field(description="Jobs that wait before it in its pool.")
+    work_ahead_seconds: float = Field(
+        description="Seconds of one replica's work before it, over all its stages."
+    )
+    replicas: int = Field(description="Replicas ready to serve its pool.")
+    service_seconds: float = Field(description="Of its own batches and deliveries.")
+    measured: bool = Field(description="Whether speeds were measured, or are first guesses.")
+
+
 class EtaView(BaseModel):
     """When a job is expected to be done, and what that rests on."""
 
-    at: datetime
+    time: datetime
     seconds: float = Field(description="From now.")
-    ahead: int = Field(description="Jobs waiting or running before it.")
-    replicas: int = Field(description="Replicas ready to serve its pool.")
-    batch_seconds: float = Field(description="Expected time of the batch that it will be in.")
+    basis: EtaBasis
 
 
 class ErrorView(BaseModel):
@@ -69,6 +79,22 @@ class ErrorView(BaseModel):
     detail: str
     fault: str
     retry: bool
+
+
+class WebhookView(BaseModel):
+    """Who is told of a job's end, and how that goes."""
+
+    url: str
+    id: str | None = Field(default=None, description="The `webhook-id` of its last delivery.")
+    state: str = Field(
+        description="`waiting` until the job has ended, then `pending`, `delivered`, `gone`, "
+        "`forbidden` or `given_up`."
+    )
+    attempts: int = Field(default=0, description="Begun so far.")
+    last_status: int | None = Field(default=None, description="HTTP status of the last answer.")
+    last_error: str | None = Field(default=None, description="Why the last attempt failed.")
+    next_attempt_at: datetime | None = Field(default=None, description="While it is pending.")
+    delivered_at: datetime | None = None
 
 
 class JobView(BaseModel):
@@ -86,6 +112,8 @@ class JobView(BaseModel):
     request: dict[str, Any] = Field(description="The request as accepted, the seed filled in.")
     priority: int
     attempts: int = Field(description="Attempts of the present stage so far.")
+    cached: bool = Field(description="Whether it was served what had been made before.")
+    joined: bool = Field(description="Whether it shares the run of an equal request.")
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -96,6 +124,27 @@ class JobView(BaseModel):
         description="What the engine says of the result, such as `understood` and `ignored` words."
     )
     error: ErrorView | None = None
+    webhook: WebhookView | None = Field(None, description="Where one was asked for.")
+
+
+class WebhookSecret(BaseModel):
+    """What your webhooks are signed with."""
+
+    secret: str = Field(description="`whsec_` and base64; keep it as you keep a password.")
+    previous: str | None = Field(
+        default=None, description="The one before, which signs too while the server changes over."
+    )
+
+
+class WebhookBody(BaseModel):
+    """What a webhook is posted."""
+
+    type: str = Field(
+        description="`job.succeeded`, `job.failed`, `job.cancelled` or `job.expired`."
+    )
+    id: str = Field(description="As in the header `webhook-id`; the same in every attempt.")
+    timestamp: datetime = Field(description="When it happened.")
+    data: JobView = Field(description="The job as it is now, with fresh links.")
 
 
 class TaskView(BaseModel):

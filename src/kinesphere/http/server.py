@@ -1,11 +1,14 @@
 """Serving the application: uvicorn on a socket that is bound before anything else starts."""
 
 import contextlib
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
+
+from kinesphere.http.connections import ConnectionTerms, TermedConfig
 
 
 class AddressInUse(Exception):
@@ -29,30 +32,48 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def raise_descriptor_limit() -> None:
+    """Allow this process as many open files and connections as the system lets it.
+
+    Systems start processes with 1,024 for the sake of programs that wait by `select`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def address(listener: socket.socket) -> str:
     """The URL that the socket answers at."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Server(uvicorn.Server):
-    """uvicorn without signal handlers: whoever runs the platform decides what a signal means."""
-
-    def __init__(self, app: FastAPI) -> None:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=30,
-            # Streams that are still open when everything else has ended.
-            timeout_graceful_shutdown=1,
-        )
-        super().__init__(config)
+class QuietServer(uvicorn.Server):
+    """uvicorn without signal handlers: whoever runs the process decides what a signal means."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
+
+
+class Server(QuietServer):
+    """Serves the application."""
+
+    def __init__(
+        self, app: FastAPI, terms: ConnectionTerms, trusted_proxies: Sequence[str] = ()
+    ) -> None:
+        config = TermedConfig(
+            app,
+            terms,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
+            server_header=False,
+            # Streams that are still open when everything else has ended.
+            timeout_graceful_shutdown=1,
+        )
+        super().__init__(config)

@@ -6,15 +6,19 @@ from kinesphere.core.admission import Estimate
 from kinesphere.core.catalog import Catalog, Model
 from kinesphere.core.failures import Failure, kind
 from kinesphere.core.jobs import Job
+from kinesphere.core.webhooks import Delivery, DeliveryState
 from kinesphere.http.schemas import (
     ArtifactView,
     ErrorView,
+    EtaBasis,
     EtaView,
     JobView,
     ModelRef,
     ModelView,
     PoolView,
     StageView,
+    WebhookBody,
+    WebhookView,
     instant,
     moment,
 )
@@ -29,8 +33,14 @@ def absolute(base: str, url: str) -> str:
     return base.rstrip("/") + url if url.startswith("/") else url
 
 
-def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = None) -> JobView:
-    """A job with fresh links and its live progress."""
+def job_view(
+    service: "Service",
+    job: Job,
+    base: str,
+    eta: Estimate | None = None,
+    delivery: Delivery | None = None,
+) -> JobView:
+    """A job with fresh links and its live progress, and its webhook's delivery where known."""
     fraction, phase = service.jobs.progress(job)
     model = next((m for m in service.catalog.models if m.name == job.model), None)
     return JobView(
@@ -48,11 +58,13 @@ def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = Non
         request=dict(job.request),
         priority=job.priority,
         attempts=job.attempts,
+        cached=job.cached,
+        joined=job.joined,
         created_at=instant(job.created_at),
         started_at=moment(job.started_at),
         finished_at=moment(job.finished_at),
         deadline=moment(job.deadline),
-        eta=_eta_view(eta, service.now()) if eta and not job.ended else None,
+        eta=eta_view(eta, service.now()) if eta and not job.ended else None,
         artifacts=[
             ArtifactView(
                 name=link.artifact.name,
@@ -67,7 +79,36 @@ def job_view(service: "Service", job: Job, base: str, eta: Estimate | None = Non
         ],
         notes=dict(job.notes),
         error=error_view(job.failure) if job.failure else None,
+        webhook=_webhook_view(job, delivery),
     )
+
+
+def _webhook_view(job: Job, delivery: Delivery | None) -> WebhookView | None:
+    if job.webhook is None:
+        return None
+    if delivery is None:
+        return WebhookView(url=job.webhook, state="pending" if job.ended else "waiting")
+    delivered = delivery.state is DeliveryState.DELIVERED
+    pending = delivery.state is DeliveryState.PENDING
+    return WebhookView(
+        url=job.webhook,
+        id=delivery.id,
+        state=delivery.state.value,
+        attempts=delivery.attempts,
+        last_status=delivery.last_status,
+        last_error=delivery.last_error or None,
+        next_attempt_at=moment(delivery.due_at) if pending and not delivery.held else None,
+        delivered_at=moment(delivery.attempted_at) if delivered else None,
+    )
+
+
+def webhook_body(service: "Service", base: str, job: Job, delivery: Delivery) -> bytes:
+    """What a webhook is posted, as JSON in UTF-8."""
+    view = job_view(service, job, base, delivery=delivery)
+    event = WebhookBody(
+        type=delivery.event, id=delivery.id, timestamp=instant(delivery.at), data=view
+    )
+    return event.model_dump_json(exclude={"data": {"eta", "webhook"}}).encode()
 
 
 def error_view(failure: Failure) -> ErrorView:
@@ -78,13 +119,18 @@ def error_view(failure: Failure) -> ErrorView:
     )
 
 
-def _eta_view(eta: Estimate, now: float) -> EtaView:
+def eta_view(eta: Estimate, now: float) -> EtaView:
+    """An expected time with what it rests on."""
     return EtaView(
-        at=instant(now + eta.seconds),
+        time=instant(now + eta.seconds),
         seconds=round(eta.seconds, 3),
-        ahead=eta.ahead,
-        replicas=eta.replicas,
-        batch_seconds=round(eta.batch_seconds, 4),
+        basis=EtaBasis(
+            ahead=eta.ahead,
+            work_ahead_seconds=round(eta.work_ahead, 3),
+            replicas=eta.replicas,
+            service_seconds=round(eta.service_seconds, 4),
+            measured=eta.measured,
+        ),
     )
 
 

@@ -1,25 +1,30 @@
 """Accepting work: when these return, the job is committed and will not be lost."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 
 from kinesphere.core import requests
+from kinesphere.core.admission import Bounds, refusal
 from kinesphere.core.catalog import Catalog, Model
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.core.jobs import ArtifactRef, Job, Json
 from kinesphere.core.requests import MeshAsk, MotionAsk
+from kinesphere.core.sharing import content_of
 from kinesphere.ports import (
     Artifacts,
+    Bell,
     Clock,
-    Hints,
     IdempotencyConflict,
     IdempotencyKey,
     Ledger,
+    StorageFailed,
 )
 from kinesphere.service import files
-from kinesphere.service.outlook import NOTHING, Outlook
+from kinesphere.service.outlook import Forecast, Outlook
+from kinesphere.service.quota import Quota
 from kinesphere.service.values import Accepted, Caller, Terms
 
 
@@ -31,7 +36,7 @@ class Intake:
         *,
         catalog: Catalog,
         ledger: Ledger,
-        hints: Hints,
+        hints: Bell,
         artifacts: Artifacts,
         outlook: Outlook,
         clock: Clock,
@@ -49,6 +54,7 @@ class Intake:
         self._new_id = new_id
         self._new_seed = new_seed
         self._terms = terms
+        self._quota = Quota(ledger, terms.user_queue)
         self._examiners = {m.name: _examiner(m) for m in catalog.models if m.examine}
 
     async def motion(self, ask: MotionAsk, caller: Caller, key: str | None = None) -> Accepted:
@@ -56,15 +62,19 @@ class Intake:
 
         Raises:
             Rejected: PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, MODEL_UNKNOWN, INVALID_REQUEST,
-                IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL.
+                IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL, QUOTA_EXCEEDED,
+                DEADLINE_UNREACHABLE, MODEL_NOT_READY.
             LedgerUnavailable: nothing was accepted.
         """
+        keyed = IdempotencyKey(key, ask.digest()) if key else None
+        return await self._once(self._motion(ask, caller, keyed), caller, keyed)
+
+    async def _motion(self, ask: MotionAsk, caller: Caller, key: IdempotencyKey | None) -> Accepted:
         model = requests.choose(self._catalog, "motion", ask.model)
         request = requests.check_motion(ask, model, self._clock.now())
         if model.name in self._examiners:
             self._examiners[model.name](request)
-        job = self._new_job(ask, model, request, caller)
-        return await self._submit(job, IdempotencyKey(key, ask.digest()) if key else None)
+        return await self._submit(self._new_job(ask, model, request, caller), key)
 
     async def mesh(
         self,
@@ -78,12 +88,19 @@ class Intake:
 
         Raises:
             Rejected: IMAGE_REJECTED, IMAGE_TOO_LARGE, MODEL_UNKNOWN, INVALID_REQUEST,
-                IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL.
+                IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL, QUOTA_EXCEEDED,
+                DEADLINE_UNREACHABLE, MODEL_NOT_READY.
             LedgerUnavailable, StorageFailed: nothing was accepted.
         """
+        given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
+        keyed = IdempotencyKey(key, ask.digest(*given.values())) if key else None
+        return await self._once(self._mesh(ask, given, caller, keyed), caller, keyed)
+
+    async def _mesh(
+        self, ask: MeshAsk, given: Mapping[str, bytes], caller: Caller, key: IdempotencyKey | None
+    ) -> Accepted:
         model = requests.choose(self._catalog, "mesh", ask.model)
         request = requests.check_mesh(ask, model, self._clock.now())
-        given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
         terms = self._terms
         for name, data in given.items():
             files.check_size(name, data, terms.picture_bytes)
@@ -96,17 +113,39 @@ class Intake:
         refs = tuple(files.input_ref(job.id, name, data) for name, data in given.items())
         # The files first: a job in the ledger has all that it needs.
         for ref, data in zip(refs, given.values(), strict=True):
-            await self._artifacts.put(ref.key, data)
-        digest = IdempotencyKey(key, ask.digest(*given.values())) if key else None
+            await self._artifacts.put(ref.key, data, ref.media_type)
         try:
-            accepted = await self._submit(replace(job, inputs=refs), digest)
-        except Rejected:
+            accepted = await self._submit(replace(job, inputs=refs), key)
+        except (Rejected, IdempotencyConflict):
             await self._remove(refs)
             raise
         # After any other error the job may be there after all; the sweep knows.
-        if not accepted.created:
+        if not accepted.created or accepted.job.cached:
             await self._remove(refs)
         return accepted
+
+    async def _once(
+        self, accepting: Awaitable[Accepted], caller: Caller, key: IdempotencyKey | None
+    ) -> Accepted:
+        """What is accepted, or the job that the key led to before, whatever would be refused now.
+
+        A full queue, or a deadline that has passed since, says nothing about a job that is there.
+        """
+        try:
+            try:
+                return await accepting
+            except Rejected:
+                known = None if key is None else await self._ledger.replay(caller.user, key)
+                if known is None:
+                    raise
+        except IdempotencyConflict:
+            problem = "was used before with another body"
+            raise Rejected(
+                "IDEMPOTENCY_CONFLICT",
+                f"The Idempotency-Key {problem}.",
+                (FieldError("Idempotency-Key", problem, "a new key, or the same body"),),
+            ) from None
+        return Accepted(known, await self._outlook.eta(known), created=False)
 
     async def _remove(self, refs: Sequence[ArtifactRef]) -> None:
         for ref in refs:
@@ -118,7 +157,7 @@ class Intake:
         now = self._clock.now()
         if "seed" not in request:
             request |= {"seed": self._new_seed(), "seed_drawn": True}
-        return Job(
+        job = Job(
             id=self._new_id(),
             task=model.task,
             model=model.name,
@@ -129,34 +168,68 @@ class Intake:
             created_at=now,
             ready_at=now,
             priority=ask.priority,
+            weight=model.weight(request),
             deadline=ask.deadline,
             request_id=caller.request_id,
+            webhook=ask.webhook,
         )
+        return replace(job, content=content_of(job, self._terms.cache_share)) if ask.cache else job
 
     async def _submit(self, job: Job, key: IdempotencyKey | None) -> Accepted:
         if self.closed:
             raise Rejected("SHUTTING_DOWN", "The server is stopping.", retry_after=5.0)
-        backlog = (await self._ledger.backlogs()).get(job.pool, NOTHING)
-        if backlog.waiting >= self._terms.max_queue:
-            ahead = self._outlook.estimate(job.pool, backlog)
-            raise Rejected(
-                "QUEUE_FULL",
-                f"{backlog.waiting} jobs are waiting for {job.model}; no more are taken.",
-                retry_after=max(1.0, ahead.seconds / 2) if ahead else 30.0,
-            )
-        try:
-            submission = await self._ledger.submit(job, key)
-        except IdempotencyConflict:
-            problem = "was used before with another body"
-            raise Rejected(
-                "IDEMPOTENCY_CONFLICT",
-                f"The Idempotency-Key {problem}.",
-                (FieldError("Idempotency-Key", problem, "a new key, or the same body"),),
-            ) from None
-        if submission.created:
-            self._hints.ring(job.pool)
-        eta = None if submission.job.ended else self._outlook.estimate(submission.job.pool, backlog)
-        return Accepted(submission.job, eta, submission.created)
+        answering, missing = await self._answering(job.content)
+        forecast = None
+        if answering is None:
+            forecast = await self._outlook.forecast(job)
+            self._admit(job, forecast)
+        if answering is not None and answering.ended:
+            submission = await self._ledger.submit(job, key, missing)
+        else:
+            async with self._quota.place(job.user, _until_one_ends(forecast)):
+                submission = await self._ledger.submit(job, key, missing)
+        taken = submission.job
+        if not (submission.created and taken.in_line):
+            return Accepted(taken, await self._outlook.eta(taken), submission.created)
+        self._hints.ring(taken.pool, taken.id)
+        self._outlook.arrived(taken)
+        eta = forecast.estimate if forecast else await self._outlook.eta(taken)
+        return Accepted(taken, eta, submission.created)
+
+    async def _answering(self, content: str) -> tuple[Job | None, Sequence[str]]:
+        """The job that has this content made, or makes it; and which of its files are gone.
+
+        With it there is no new work, and nothing to refuse.
+        """
+        job = await self._ledger.answering(content) if content else None
+        if job is None or not job.ended:
+            return job, ()
+        with suppress(StorageFailed):
+            keys = [artifact.key for artifact in job.artifacts]
+            missing = [key for key in keys if not await self._artifacts.exists(key)]
+            return (None if missing else job), missing
+        # A store that does not answer now has lost nothing.
+        return job, ()
+
+    def _admit(self, job: Job, forecast: Forecast) -> None:
+        """Refuse at once what cannot be served in time, or at all."""
+        if forecast.hopeless:
+            detail = f"{job.model} cannot be served: {forecast.hopeless}"
+            raise Rejected("MODEL_NOT_READY", detail, retry_after=self._terms.defunct_retry)
+        if forecast.estimate is None:
+            return
+        left = None if job.deadline is None else job.deadline - self._clock.now()
+        bounds = Bounds(self._terms.max_queue, self._terms.max_wait)
+        refused = refusal(forecast.estimate, forecast.waiting, left, bounds)
+        if refused is not None:
+            raise Rejected(refused.code, refused.detail, retry_after=refused.retry_after)
+
+
+def _until_one_ends(forecast: Forecast | None) -> float:
+    """Seconds after which one of the jobs before it may have ended: a guess, not a promise."""
+    if forecast is None or forecast.estimate is None:
+        return 30.0
+    return forecast.estimate.seconds / max(1, forecast.waiting)
 
 
 def _examiner(model: Model) -> Callable[[Mapping[str, Json]], None]:

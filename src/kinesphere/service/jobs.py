@@ -1,12 +1,14 @@
 """Looking at jobs, following them, ending them. Nobody but an operator sees another's."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from kinesphere.core.failures import Rejected
 from kinesphere.core.jobs import Cancel, EventKind, Job, State, WrongState
+from kinesphere.core.webhooks import Delivery
 from kinesphere.ports import Feed, JobQuery, JobUnknown, Ledger, Progress, Record
 from kinesphere.service.values import Caller
 
@@ -33,6 +35,11 @@ class Jobs:
     async def list(self, query: JobQuery) -> tuple[Job, ...]:
         """A page of jobs, newest first."""
         return await self._ledger.list(query)
+
+    async def deliveries(self, jobs: Sequence[Job]) -> Mapping[str, Delivery]:
+        """The last webhook of each of these jobs that one is owed for."""
+        told = [job.id for job in jobs if job.webhook is not None]
+        return await self._ledger.outbox.latest(told) if told else {}
 
     async def cancel(self, job_id: str, caller: Caller) -> Job:
         """End a job that has not ended. Raises Rejected: JOB_NOT_FOUND, JOB_FINISHED."""
@@ -61,13 +68,13 @@ class Jobs:
 
     async def follow(
         self, job_id: str, caller: Caller, after: int = 0
-    ) -> AsyncIterator[Record | Progress]:
+    ) -> AsyncGenerator[Record | Progress, None]:
         """Stored events after `after`, then news as it comes, until the job has ended.
 
         It ends too when the server stops; then the last event is not a terminal one.
         """
-        await self.get(job_id, caller)
-        async with self._feed.listen(job_id) as news, self._patience(None):
+        job = await self.get(job_id, caller)
+        async with self._news(job) as news, self._patience(None):
             last = after
             # Asked before the events are read: an end that comes between is then in what follows.
             over = await self._ended(job_id)
@@ -86,6 +93,40 @@ class Jobs:
                     last = item.seq
                     if item.event.kind in _LAST:
                         return
+
+    @asynccontextmanager
+    async def _news(self, job: Job) -> AsyncIterator[AsyncIterator[Record | Progress]]:
+        """News of a job, with the progress of the run that it waits for."""
+        async with self._feed.listen(job.id) as own:
+            if job.leader is None:
+                yield own
+                return
+            # One item at a time: what is not taken waits in the feed, which bounds it.
+            items: asyncio.Queue[Record | Progress] = asyncio.Queue(1)
+            tasks = [
+                asyncio.create_task(_pump(own, items)),
+                asyncio.create_task(self._relay(job.id, items)),
+            ]
+            try:
+                yield _drawn(items)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _relay(self, job_id: str, items: "asyncio.Queue[Record | Progress]") -> None:
+        """Tell the progress of the run that a job waits for, whoever leads it."""
+        while (job := await self._ledger.get(job_id)) is not None and job.leader is not None:
+            async with self._feed.listen(job.leader) as news:
+                async for item in news:
+                    if isinstance(item, Progress):
+                        await items.put(replace(item, job_id=job_id))
+                    elif item.event.kind in _LAST:
+                        break
+
+    async def told(self, job: Job, after: int) -> bool:
+        """Whether nothing that is stored of a job comes after the event `after`."""
+        return not await self._ledger.events(after, job.id, 1)
 
     def let_go(self) -> None:
         """End every `wait` and `follow`: the server stops, and they would wait in vain."""
@@ -110,10 +151,29 @@ class Jobs:
 
     def progress(self, job: Job) -> tuple[float, str]:
         """How far a job is, 0 to 1 over all its stages, and what is being done."""
-        latest = self._feed.latest(job.id) if job.state is State.RUNNING else None
+        running = job.state is State.RUNNING or job.leader is not None
+        latest = self._feed.latest(job.leader or job.id) if running else None
         within, phase = job.progress, ""
-        if latest is not None and latest.token == job.token:
+        if latest is not None and latest.stage == job.stage and _of_run(latest, job):
             within, phase = latest.fraction, latest.phase
         if job.state is State.SUCCEEDED:
             return 1.0, ""
         return (job.stage + within) / len(job.pools), phase
+
+
+def _of_run(latest: Progress, job: Job) -> bool:
+    return job.leader is not None or latest.token == job.token
+
+
+async def _pump(
+    news: AsyncIterator[Record | Progress], items: "asyncio.Queue[Record | Progress]"
+) -> None:
+    async for item in news:
+        await items.put(item)
+
+
+async def _drawn(
+    items: "asyncio.Queue[Record | Progress]",
+) -> AsyncIterator[Record | Progress]:
+    while True:
+        yield await items.get()

@@ -1,40 +1,137 @@
 """When a job will be done, as far as that can be known now."""
 
+from collections import defaultdict, deque
+from dataclasses import dataclass
 from typing import Final
 
-from kinesphere.core import admission
-from kinesphere.core.admission import Estimate
+from kinesphere.core.admission import Estimate, Stop, Traffic, estimate
 from kinesphere.core.catalog import Catalog
-from kinesphere.core.jobs import Job
-from kinesphere.ports import Backlog, Ledger, Pools
+from kinesphere.core.jobs import Job, State
+from kinesphere.ports import Backlog, Clock, Ledger, Line, Pools, PoolStatus
 
 NOTHING: Final = Backlog(waiting=0, running=0, oldest=None)
+RECENT_JOBS: Final = 256
+RECENT_SECONDS: Final = 300.0
+"""Arrivals that are remembered for each pool: with fewer, a rate is too uncertain to go by."""
+
+_UNKNOWN_START: Final = 5.0
+"""Seconds until a pool serves of which no replica is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is expected of a job.
+
+    Attributes:
+        estimate: When it will be done, or None where its pools are not known here.
+        waiting: Jobs that wait in its pool, all together.
+        hopeless: Why a pool on its course cannot serve anybody, or "".
+    """
+
+    estimate: Estimate | None
+    waiting: int
+    hopeless: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    at: float
+    priority: int
+    user: str
+    weight: float
 
 
 class Outlook:
-    """Estimates from what the ledger has to do and what the replicas were measured to need."""
+    """Estimates from what stands before a job and what the replicas were measured to need.
 
-    def __init__(self, catalog: Catalog, ledger: Ledger, pools: Pools) -> None:
+    What may overtake it is taken from the jobs that this process accepted lately: where several
+    accept, each knows of its own share.
+    """
+
+    def __init__(self, catalog: Catalog, ledger: Ledger, pools: Pools, clock: Clock) -> None:
         self._stages = {pool: stage for pool, (_, stage) in catalog.pools().items()}
         self._ledger = ledger
         self._pools = pools
+        self._clock = clock
+        self._arrivals: defaultdict[str, deque[_Arrival]] = defaultdict(
+            lambda: deque(maxlen=RECENT_JOBS)
+        )
+
+    def arrived(self, job: Job) -> None:
+        """Take note of a job that was accepted and will be run."""
+        arrival = _Arrival(self._clock.monotonic(), job.priority, job.user, job.weight)
+        for pool in job.pools:
+            self._arrivals[pool].append(arrival)
 
     async def eta(self, job: Job) -> Estimate | None:
-        """When an unfinished job may be done; an upper figure, as if it were last in line."""
-        if job.ended:
-            return None
-        return self.estimate(job.pool, (await self._ledger.backlogs()).get(job.pool, NOTHING))
+        """When an unfinished job may be done; for one that waits for another's run, that one."""
+        if not job.ended and job.leader is not None:
+            job = await self._ledger.get(job.leader) or job
+        return None if job.ended else (await self.forecast(job)).estimate
 
-    def estimate(self, pool: str, backlog: Backlog) -> Estimate | None:
-        """The same for a job that would join the end of a pool's queue."""
-        status = self._pools.statuses().get(pool)
-        if status is None:
-            return None
-        stage = self._stages[pool]
-        return admission.estimate(
-            status.service,
-            backlog.waiting,
-            backlog.running,
-            status.serving,
-            start_up=min(stage.load_limit, 5.0),
+    async def forecast(self, job: Job) -> Forecast:
+        """What is expected of a job, or of one that is not submitted yet."""
+        lines = await self._ledger.line(job)
+        statuses = self._pools.statuses()
+        pools = job.pools[job.stage :]
+        found = [(pool, statuses[pool], line) for pool, line in zip(pools, lines, strict=True)
+                 if pool in statuses]  # fmt: skip
+        hopeless = next((status.detail for _, status, _ in found if status.defunct), "")
+        if len(found) < len(pools):
+            return Forecast(None, lines[0].waiting, hopeless)
+        course = [self._stop(job, *each) for each in found]
+        if job.state is State.RUNNING:
+            course[0] = self._running(job, course[0], found[0][1])
+        ready_in = job.ready_at - self._clock.now() if job.state is State.QUEUED else 0.0
+        return Forecast(estimate(course, job.weight, ready_in), lines[0].waiting, hopeless)
+
+    def _stop(self, job: Job, pool: str, status: PoolStatus, line: Line) -> Stop:
+        start = min(self._stages[pool].load_limit, _UNKNOWN_START)
+        # Claimed a moment ago, or elsewhere: no replica here has said how long it will take.
+        untold = max(0, line.running - len(status.remaining))
+        return Stop(
+            service=status.service,
+            measured=status.measured,
+            replicas=status.serving,
+            free_in=status.free_in or (start,),
+            jobs=line.ahead + untold,
+            weight=line.weight + untold,
+            traffic=self._traffic(job, pool, line),
+            leaving=line.running - untold,
+        )
+
+    def _running(self, job: Job, stop: Stop, status: PoolStatus) -> Stop:
+        """The pool that runs a job: nothing stands before it there any more."""
+        whole = stop.service.batch_seconds(job.weight) + stop.service.delivery
+        own = status.remaining.get(job.id, whole)
+        return Stop(
+            service=stop.service,
+            measured=stop.measured,
+            replicas=stop.replicas,
+            free_in=(),
+            jobs=0,
+            weight=0.0,
+            running=own,
+            leaving=sum(1 for each in status.remaining.values() if each < own),
+        )
+
+    def _traffic(self, job: Job, pool: str, line: Line) -> Traffic:
+        now = self._clock.monotonic()
+        recent = [each for each in self._arrivals[pool] if now - each.at < RECENT_SECONDS]
+        if len(recent) < 2:
+            return Traffic()
+        # As in `Arrivals.rate`: gaps are counted, not jobs.
+        share = (len(recent) - 1) / len(recent) / max(now - recent[0].at, 1e-3)
+        rivals = [
+            each for each in recent if each.priority == job.precedence and each.user != job.user
+        ]
+        users = len({each.user for each in rivals})
+        return Traffic(
+            higher=share * sum(each.weight for each in recent if each.priority > job.precedence),
+            # Once a job of its own tag has been claimed, nobody comes before it any more.
+            rivals=share * len(rivals) * line.slack / (line.slack + 1),
+            # Before its tag, each of them has as many places as the job's own user, less those
+            # that are taken already.
+            rivals_ahead=max(0, line.slack * users - max(0, line.alike - line.slack)),
+            joining=share * len(recent),
         )

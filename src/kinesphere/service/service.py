@@ -7,7 +7,7 @@ Every refusal is a `Rejected` with a stable code.
 from collections.abc import Callable
 
 from kinesphere.core.catalog import Catalog
-from kinesphere.ports import Artifacts, Clock, Feed, Hints, Ledger, Pools
+from kinesphere.ports import Artifacts, Bell, Clock, Feed, Ledger, Pools
 from kinesphere.service.intake import Intake
 from kinesphere.service.jobs import Jobs
 from kinesphere.service.operations import Operations
@@ -33,7 +33,7 @@ class Service:
         *,
         catalog: Catalog,
         ledger: Ledger,
-        hints: Hints,
+        hints: Bell,
         feed: Feed,
         artifacts: Artifacts,
         pools: Pools,
@@ -44,7 +44,7 @@ class Service:
     ) -> None:
         self.catalog = catalog
         self._clock = clock
-        self.outlook = Outlook(catalog, ledger, pools)
+        self.outlook = Outlook(catalog, ledger, pools, clock)
         self.intake = Intake(
             catalog=catalog,
             ledger=ledger,

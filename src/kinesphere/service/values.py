@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from kinesphere.core.admission import Estimate
 from kinesphere.core.catalog import Model
+from kinesphere.core.identity import Scope
 from kinesphere.core.jobs import ArtifactRef, Job
+from kinesphere.core.sharing import Share
 from kinesphere.ports import Backlog, PoolStatus
 
 
@@ -15,12 +17,17 @@ class Caller:
     Attributes:
         user: Whose the jobs are.
         request_id: Id of the request.
-        operator: Whether everybody's jobs are shown.
+        scopes: What he may do.
     """
 
     user: str
     request_id: str = ""
-    operator: bool = False
+    scopes: frozenset[Scope] = frozenset({Scope.GENERATE})
+
+    @property
+    def operator(self) -> bool:
+        """Whether everybody's jobs are shown."""
+        return Scope.OPERATE in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,22 @@ class Terms:
 
     Attributes:
         link_seconds: How long a download link lives, in seconds.
+        user_queue: Jobs that one user may have waiting and running; 0 for any number.
         max_queue: Jobs that may wait in one pool.
+        max_wait: Seconds that a new job may have to wait until it begins, or None for any.
+        defunct_retry: Seconds after which a pool that nobody serves may be asked again; its
+            replicas try to start as often.
+        cache_share: Who is served what others have had made.
         picture_bytes: Largest file of a picture.
         picture_pixels: Most pixels of a picture.
     """
 
     link_seconds: float = 3600.0
+    user_queue: int = 0
     max_queue: int = 10_000
+    max_wait: float | None = None
+    defunct_retry: float = 60.0
+    cache_share: Share = "everyone"
     picture_bytes: int = 20_971_520
     picture_pixels: int = 50_000_000
 

@@ -17,13 +17,14 @@ from kinesphere.settings.model import Settings, allowed
 PREFIX: Final = "KINESPHERE_"
 CONFIG_VARIABLE: Final = "KINESPHERE_CONFIG"
 CLIENT_VARIABLE: Final = "KINESPHERE_URL"
+KEY_VARIABLES: Final = ("KINESPHERE_API_KEY", "KINESPHERE_API_KEY_FILE")
 CONFIG_FILE: Final = "kinesphere.toml"
 
 # What Kubernetes puts into every pod of a namespace with a Service whose name begins so.
 _SERVICE_LINK: Final = re.compile(
     r"KINESPHERE_(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))\w*=.*|\w+=(tcp|udp)://.*"
 )
-_NO_SETTINGS: Final = frozenset({CONFIG_VARIABLE, CLIENT_VARIABLE})
+_NO_SETTINGS: Final = frozenset({CONFIG_VARIABLE, CLIENT_VARIABLE, *KEY_VARIABLES})
 _SERVICE_HINT: Final = (
     "Kubernetes sets it for a Service called kinesphere; put enableServiceLinks: false in the pod"
 )

@@ -1,33 +1,29 @@
 """What can be set: names, units, bounds, defaults and their reasons."""
 
-import ipaddress
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
+
+from kinesphere.settings.cluster import ClusterSettings
+from kinesphere.settings.identity import IdentitySettings
+from kinesphere.settings.keeping import KeepingSettings
+from kinesphere.settings.limits import LimitSettings
+from kinesphere.settings.parsing import counts as _counts
+from kinesphere.settings.parsing import in_words as _allowed
+from kinesphere.settings.parsing import names as _names
+from kinesphere.settings.parsing import read_only as _read_only
+from kinesphere.settings.simulated import SimulatedSettings
+from kinesphere.settings.webhooks import TellingSettings
 
 
 def _user_folder() -> Path:
     from platformdirs import user_data_path  # noqa: PLC0415 - 17 ms that most starts do not need
 
     return user_data_path("kinesphere", appauthor=False)
-
-
-def _loopback(host: str) -> str:
-    try:
-        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = False
-    if not inside:
-        raise ValueError(
-            "would let others in: with no authentication configured the server binds loopback "
-            "only and refuses anything else"
-        )
-    return host
 
 
 def _origin(url: str | None) -> str | None:
@@ -39,39 +35,6 @@ def _origin(url: str | None) -> str | None:
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("has a query, a fragment or a password")
     return url.rstrip("/")
-
-
-def _counts(value: object) -> object:
-    """`a=2,b=1` or a JSON object, from the environment, as a mapping."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("{"):
-        return _json(value)
-    pairs = [item.partition("=") for item in value.split(",") if item.strip()]
-    names = [name.strip() for name, _, _ in pairs]
-    if len(set(names)) < len(names) or not all(equals for _, equals, _ in pairs):
-        raise ValueError("is not a list such as choreo=2,relief=1 with each pool once")
-    return {name.strip(): count.strip() for name, _, count in pairs}
-
-
-def _names(value: object) -> object:
-    """`a,b` or a JSON list, from the environment, as a list."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return _json(value)
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not valid JSON: {error}") from None
-
-
-def _read_only(value: Mapping[str, int]) -> Mapping[str, int]:
-    return MappingProxyType(dict(value))
 
 
 def _absolute(path: Path) -> Path:
@@ -86,21 +49,18 @@ Count = Annotated[int, Field(ge=0, le=64)]
 PoolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
-def _allowed(text: str) -> dict[str, Any]:
-    return {"allowed": text}
-
-
-class Settings(BaseModel):
+class Settings(
+    ClusterSettings,
+    IdentitySettings,
+    KeepingSettings,
+    LimitSettings,
+    SimulatedSettings,
+    TellingSettings,
+):
     """Everything that can be set. Each description has the unit and the reason of the default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    host: Annotated[str, AfterValidator(_loopback)] = Field(
-        default="127.0.0.1",
-        description="Address to listen on. Loopback, because without authentication whoever "
-        "reaches the server may use it.",
-        json_schema_extra=_allowed("localhost or a loopback address, such as 127.0.0.1 or ::1"),
-    )
     port: int = Field(
         default=8000,
         ge=0,
@@ -187,6 +147,14 @@ class Settings(BaseModel):
         le=10_000_000,
         description="Jobs that may wait in one pool; beyond it a request is refused with "
         "Retry-After. 10,000 jobs of a second are hours on one replica.",
+    )
+    max_wait_seconds: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=604_800.0,
+        description="Seconds that a new job may have to wait until it begins; beyond it a request "
+        "is refused with Retry-After. Unset, any: who minds gives a deadline.",
+        json_schema_extra=_allowed("more than 0, to 604,800"),
     )
     sync_wait_seconds: float = Field(
         default=120.0,

@@ -3,7 +3,13 @@
 import sys
 from typing import Final
 
-from kinesphere.settings.loading import CLIENT_VARIABLE, CONFIG_FILE, CONFIG_VARIABLE, PREFIX
+from kinesphere.settings.loading import (
+    CLIENT_VARIABLE,
+    CONFIG_FILE,
+    CONFIG_VARIABLE,
+    KEY_VARIABLES,
+    PREFIX,
+)
 from kinesphere.settings.model import Settings, allowed
 
 _HEAD: Final = f"""\
@@ -17,9 +23,9 @@ The file is `{CONFIG_FILE}` in the working directory, or the one that `{CONFIG_V
 Settings are read once, at the start. An empty variable counts as not set.
 
 A name that is no setting is refused, in the file as in the environment, with the nearest right
-one; `{CLIENT_VARIABLE}`, which is the client's, is passed over. In Kubernetes, a Service called
-`kinesphere` puts variables such as `KINESPHERE_PORT=tcp://…` into every pod of its namespace: set
-`enableServiceLinks: false`.
+one; the client's `{CLIENT_VARIABLE}`, `{KEY_VARIABLES[0]}` and `{KEY_VARIABLES[1]}` are
+passed over. In Kubernetes, a Service called `kinesphere` puts variables such as
+`KINESPHERE_PORT=tcp://…` into every pod of its namespace: set `enableServiceLinks: false`.
 """
 
 _EXAMPLE: Final = """\

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from kinesphere.ports import Clock, Hints, Ledger, LedgerUnavailable
-from kinesphere.worker.status import ReplicaState, Status
+from kinesphere.core.replicas import ReplicaState, Status
+from kinesphere.ports import Bell, Clock, Ledger, LedgerUnavailable
 from kinesphere.worker.supervisor import Replica
 
 REPLACED_AFTER: Final = 1.0
@@ -101,7 +101,7 @@ class Keeper:
     A lapsed lease or a lost hint costs no more than `pause`, the seconds between two rounds.
     """
 
-    def __init__(self, clock: Clock, ledger: Ledger, hints: Hints, pause: float) -> None:
+    def __init__(self, clock: Clock, ledger: Ledger, hints: Bell, pause: float) -> None:
         self._clock = clock
         self._ledger = ledger
         self._hints = hints

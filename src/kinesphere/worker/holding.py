@@ -3,10 +3,14 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any, Final
 
+from kinesphere.core.batching import RECENT_BATCHES
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import (
     ArtifactRef,
@@ -16,7 +20,9 @@ from kinesphere.core.jobs import (
     Finish,
     GiveBack,
     Job,
+    Moved,
     Refused,
+    StaleToken,
     State,
 )
 from kinesphere.ports import (
@@ -63,21 +69,25 @@ class Held:
     """One claim, from the moment it was made until its last word.
 
     Attributes:
-        job: As it was claimed.
+        job: As it was claimed; with another id and token once another inherited the claim.
+        claim: The name of this claim towards the child.
         progress: 0 to 1, as last told by the engine.
         wanted: False once the job was cancelled, or the lease lost.
         settling: Whether a last word is on its way.
+        due: When its result is expected to be stored (monotonic), or None before its batch began.
+        freed: When the device was free of it (monotonic), or None before.
     """
 
     job: Job
     progress: float = 0.0
     wanted: bool = True
     settling: bool = False
+    due: float | None = None
+    freed: float | None = None
+    claim: str = field(init=False)
 
-    @property
-    def claim(self) -> str:
-        """The name of this claim towards the child."""
-        return f"{self.job.id}/{self.job.token}"
+    def __post_init__(self) -> None:
+        self.claim = f"{self.job.id}/{self.job.token}"
 
 
 class Holding:
@@ -100,6 +110,21 @@ class Holding:
         self._settling: set[asyncio.Task[None]] = set()
         self._alarms: set[asyncio.Task[None]] = set()
         self.finished = 0
+        self._deliveries: deque[float] = deque(maxlen=RECENT_BATCHES)
+
+    @property
+    def delivery(self) -> float:
+        """Typical seconds from a free device to a stored result; 0 before any."""
+        return median(self._deliveries) if self._deliveries else 0.0
+
+    def remaining(self) -> Mapping[str, float]:
+        """Expected seconds until each job that runs is delivered, by job id."""
+        now = self._seams.clock.monotonic()
+        return {
+            held.job.id: max(0.0, held.due - now)
+            for held in self._held.values()
+            if held.due is not None
+        }
 
     def __len__(self) -> int:
         return len(self._held)
@@ -131,7 +156,12 @@ class Holding:
                 pause = min(pause, LONGEST_PAUSE)
                 continue
             for job_id, standing in standings.items():
-                if standing is not Standing.HELD:
+                if standing is Standing.MOVED:
+                    # Nobody has renewed the lease in the other's name.
+                    pause = 0.0
+                    with suppress(LedgerUnavailable):
+                        await self._look(asked[job_id])
+                elif standing is not Standing.HELD and asked[job_id].job.id == job_id:
                     self._drop(asked[job_id], standing)
 
     async def listen(self) -> None:
@@ -139,9 +169,36 @@ class Holding:
         async with self._seams.feed.listen() as news:
             async for item in news:
                 if isinstance(item, Record) and item.event.kind is EventKind.CANCELLED:
-                    held = self._held.get(item.job_id)
-                    if held is not None:
-                        self._drop(held, Standing.CANCELLED)
+                    self._cancelled(item)
+
+    def _cancelled(self, record: Record) -> None:
+        held, data = self._held.get(record.job_id), record.event.data
+        if held is None:
+            return
+        heir, token = data.get("heir"), data.get("heir_token")
+        if not isinstance(heir, str) or not isinstance(token, int):
+            self._drop(held, Standing.CANCELLED)
+        elif data.get("token") == held.job.token:
+            self._move(held, Moved(heir, token))
+
+    async def _look(self, held: Held) -> None:
+        """Ask the ledger whether, and to whom, a claim has moved. Raises LedgerUnavailable."""
+        job = held.job
+        known = await self._seams.ledger.get(job.id)
+        if held.job is not job or known is None or known.moved is None:
+            return
+        if known.token == job.token:
+            self._move(held, known.moved)
+
+    def _move(self, held: Held, to: Moved) -> None:
+        """Go on with a run whose job was cancelled in the name of one that wants it still."""
+        extra = {"action": "claim_moved", "job_id": to.job_id}
+        log.info("claim moved from %s", held.job.id, extra=extra)
+        listed = self._held.get(held.job.id) is held
+        self._forget(held)
+        held.job = replace(held.job, id=to.job_id, token=to.token)
+        if listed:
+            self._held[to.job_id] = held
 
     def tell(self, held: Held, fraction: float, phase: str) -> None:
         """Relay the engine's word about how far it is."""
@@ -158,11 +215,11 @@ class Holding:
         extra = {"action": "attempt_failed", "job_id": held.job.id, "error_code": failure.code}
         # The detail may quote a prompt; it is in the event, which `JobLog` tells without.
         log.warning("attempt failed: %s", failure.code, extra=extra)
-        self._begin(held, self._apply(held, Fail(held.job.token, failure, alone)))
+        self._begin(held, self._say(held, lambda token: Fail(token, failure, alone)))
 
     def give_back(self, held: Held) -> None:
         """Begin to return the job to the queue, unharmed."""
-        self._begin(held, self._apply(held, GiveBack(held.job.token)))
+        self._begin(held, self._say(held, GiveBack))
 
     async def settled(self, seconds: float) -> None:
         """Wait up to `seconds` for every last word begun; then give up those that are left.
@@ -208,22 +265,44 @@ class Holding:
         if self._held.get(held.job.id) is held:
             del self._held[held.job.id]
 
+    async def _say(self, held: Held, word: Callable[[int], Command]) -> None:
+        """Say a last word, and again in the name of the job that inherited the claim."""
+        said = None
+        while said is not held.job:
+            said = held.job
+            if await self._apply(held, word(said.token)) is not None:
+                return
+
     async def _store(self, held: Held, done: Done) -> None:
-        artifacts = self._seams.artifacts
-        refs = [await _reference(held.job, file) for file in done.files]
-        puts = [artifacts.put(r.key, f.data) for r, f in zip(refs, done.files, strict=True)]
+        stored = None
+        while stored is not held.job:
+            stored = held.job
+            if await self._stored(held, done):
+                return
+
+    async def _stored(self, held: Held, done: Done) -> bool:
+        """Store the files and finish with them; False when the claim was refused."""
+        artifacts, claim = self._seams.artifacts, held.job
+        refs = [await _reference(claim, file) for file in done.files]
+        pairs = zip(refs, done.files, strict=True)
+        puts = [artifacts.put(ref.key, file.data, ref.media_type) for ref, file in pairs]
         troubles = [e for e in await asyncio.gather(*puts, return_exceptions=True) if e is not None]
+        word: Command = Finish(claim.token, tuple(refs), done.notes)
         if troubles:
-            await self._discard(refs)
             if not isinstance(troubles[0], StorageFailed):
+                await self._discard(refs)
                 raise troubles[0]
-            failure = Failure("STORAGE_FAILED", f"The result could not be stored: {troubles[0]}")
-            await self._apply(held, Fail(held.job.token, failure))
-            return
-        if await self._apply(held, Finish(held.job.token, tuple(refs), done.notes)) is None:
+            detail = f"The result could not be stored: {troubles[0]}"
+            word = Fail(claim.token, Failure("STORAGE_FAILED", detail))
+        # The claim may have moved while the files were written.
+        taken = held.job is claim and await self._apply(held, word) is not None
+        if troubles or not taken:
             await self._discard(refs)
-        else:
-            self.finished += 1
+            return taken
+        self.finished += 1
+        if held.freed is not None:
+            self._deliveries.append(self._seams.clock.monotonic() - held.freed)
+        return True
 
     async def _discard(self, refs: Sequence[ArtifactRef]) -> None:
         deletes = [self._seams.artifacts.delete(ref.key) for ref in refs]
@@ -233,12 +312,13 @@ class Holding:
         """Say it until the ledger answers; None when it was refused.
 
         The lease may lapse meanwhile: while the ledger is away nobody else can take the job
-        either, and whether the token still holds is for the ledger to say.
+        either, and whether the token still holds is for the ledger to say. A refusal may come of
+        the claim's having moved: then `held.job` is another when this returns.
         """
-        pause = FIRST_PAUSE
+        pause, claim = FIRST_PAUSE, held.job
         while True:
             try:
-                job = await self._seams.ledger.apply(held.job.id, command)
+                job = await self._tried(held, claim, command)
             except LedgerUnavailable:
                 await self._seams.clock.sleep(pause)
                 pause = min(2.0 * pause, LONGEST_PAUSE)
@@ -248,9 +328,21 @@ class Holding:
                 log.info("last word refused: %s", refusal, extra=extra)
                 return None
             else:
-                self._seams.observer.job_settled(job)
-                self._wake(job)
+                if job is not None:
+                    self._seams.observer.job_settled(job)
+                    self._wake(job)
                 return job
+
+    async def _tried(self, held: Held, claim: Job, command: Command) -> Job | None:
+        """Say it once; None when another has inherited the claim."""
+        try:
+            return await self._seams.ledger.apply(claim.id, command)
+        except StaleToken:
+            if held.job is claim:
+                await self._look(held)
+            if held.job is claim:
+                raise
+            return None
 
     def _wake(self, job: Job) -> None:
         """Ring for a job that waits again: now, or when its back-off is over."""
@@ -258,7 +350,7 @@ class Holding:
             return
         delay = job.ready_at - self._seams.clock.now()
         if delay <= 0.0:
-            self._seams.hints.ring(job.pool)
+            self._seams.hints.ring(job.pool, job.id)
             return
         alarm = asyncio.create_task(self._ring_after(delay, job.pool))
         self._alarms.add(alarm)

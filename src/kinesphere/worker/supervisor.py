@@ -10,15 +10,16 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kinesphere.core.admission import NEARLY_DONE
 from kinesphere.core.batching import Arrivals, BatchTime, gather_seconds
 from kinesphere.core.catalog import Stage
 from kinesphere.core.failures import Failure
+from kinesphere.core.replicas import ReplicaState, Status
 from kinesphere.ports import ArtifactMissing, LedgerUnavailable
 from kinesphere.worker.conversation import Conversation, Limits
 from kinesphere.worker.holding import Held, Holding, Seams, cancelled
 from kinesphere.worker.messages import Garbled, Item, Load
 from kinesphere.worker.process import Child, Launch
-from kinesphere.worker.status import ReplicaState, Status
 
 LONGEST_BACKOFF: Final = 60.0
 DEFUNCT_AFTER: Final = 5
@@ -80,6 +81,8 @@ class Replica:
         self._kept: list[Held] = []
         self._arrivals = Arrivals()
         self._batch_time = BatchTime.guessed(*post.stage.seconds)
+        self._taken_at = 0.0
+        self._expected: float | None = None
         self._leave_by: float | None = None
         self._leaving = asyncio.Event()
         self._state = ReplicaState.STARTING
@@ -114,7 +117,17 @@ class Replica:
             fixed_seconds=self._batch_time.fixed,
             job_seconds=self._batch_time.per_job,
             last_error=self._last_error,
+            delivery_seconds=self._holding.delivery,
+            free_in=self._free_in(),
+            remaining=self._holding.remaining(),
         )
+
+    def _free_in(self) -> float:
+        """Expected seconds until the device is free."""
+        if self._expected is None:
+            return 0.0
+        left = self._taken_at + self._expected - self._seams.clock.monotonic()
+        return max(left, NEARLY_DONE * self._expected)
 
     def drain(self, grace: float) -> None:
         """Claim no more; give the running batch `grace` seconds, then give back what is left."""
@@ -237,6 +250,7 @@ class Replica:
 
     async def _form(self) -> list[Held]:
         """The next batch, from what waits now and what may be expected very soon; or none."""
+        self._taken_at = self._seams.clock.monotonic()
         batch, self._kept = self._kept, []
         if batch:
             return batch
@@ -245,7 +259,8 @@ class Replica:
         if not batch or batch[0].job.alone:
             return batch
         rate = self._arrivals.rate(self._seams.clock.now())
-        seconds = gather_seconds(len(batch), limit, rate, self._batch_time.seconds(len(batch)))
+        expected = self._batch_time.seconds(_weight(batch))
+        seconds = gather_seconds(len(batch), limit, rate, expected)
         if seconds > 0.0:
             await self._first(seconds)
             more = await self._claim(limit - len(batch))
@@ -281,6 +296,15 @@ class Replica:
             hint.cancel()
 
     async def _run_batch(self, talk: Conversation, batch: list[Held]) -> None:
+        self._expected = self._batch_time.seconds(_weight(batch))
+        for held in batch:
+            held.due = self._taken_at + self._expected + self._holding.delivery
+        try:
+            await self._hand_over(talk, batch)
+        finally:
+            self._expected = None
+
+    async def _hand_over(self, talk: Conversation, batch: list[Held]) -> None:
         gathered = await asyncio.gather(*(self._item(held) for held in batch))
         work = [(h, item) for h, item in zip(batch, gathered, strict=True) if item and h.wanted]
         if not work:
@@ -300,7 +324,12 @@ class Replica:
             self._batches += 1
             self._misfortunes = 0
             self._memory = ended.memory
-            self._batch_time = self._batch_time.seen(size, ended.seconds)
+            now = self._seams.clock.monotonic()
+            for held, _ in work:
+                held.freed, held.due = now, now + self._holding.delivery
+            # What the device costs its pool is all the time from claim to claim, not `run` alone.
+            weight = _weight([held for held, _ in work])
+            self._batch_time = self._batch_time.seen(weight, now - self._taken_at)
             self._seams.observer.batch_ended(pool, size, ended.seconds)
 
     async def _item(self, held: Held) -> Item | None:
@@ -366,3 +395,7 @@ class Replica:
 
 async def _returned(event: Awaitable[object]) -> None:
     await event
+
+
+def _weight(batch: list[Held]) -> float:
+    return sum(held.job.weight for held in batch)

@@ -16,10 +16,29 @@ def revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+class Outdated(Exception):
+    """The database's tables are older than this version of the code."""
+
+
+def check(engine: Engine) -> None:
+    """Raise Outdated unless the database is at HEAD, or beyond it.
+
+    A later version only adds what an earlier one does without, so both may work at once.
+    """
+    with engine.begin() as connection:
+        found = revision(connection)
+    if found is None or found < HEAD:
+        raise Outdated(
+            f"the database is at {found or 'no revision'} and this version needs {HEAD}: run "
+            "`kinesphere db upgrade`"
+        )
+
+
 def upgrade(engine: Engine) -> None:
     """Bring the database to HEAD. `engine` must let one transaction in at a time."""
     with engine.begin() as connection:
-        if revision(connection) == HEAD:
+        found = revision(connection)
+        if found is not None and found >= HEAD:
             return
         # Imported only where there is something to do: it is half of a normal start's time.
         from alembic import command  # noqa: PLC0415

@@ -41,8 +41,9 @@ class Bulk:
         add: Insert jobs.
         change: Write what can change of jobs.
         tell: Insert events.
-        remember: Insert idempotency keys.
-        count: Add `jobs` to tallies.
+        lend: Insert loans.
+        remember: Insert idempotency keys, in the place of those that are known no more.
+        count: Add `jobs` and their `weight` to tallies.
         advance: Set the virtual time of lanes.
         pass_by: Delete finish tags that a lane's `virtual` time has reached.
         place: Set finish tags.
@@ -52,20 +53,23 @@ class Bulk:
         # PostgreSQL's dialect takes 30 ms to import, which SQLite should not pay for.
         insert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert
 
-        def upsert(table: Table, column: str, *, adding: bool = False) -> UpdateBase:
+        def upsert(table: Table, *columns: str, adding: bool = False) -> UpdateBase:
             new = insert(table)
-            value = new.excluded[column]
+            values = {
+                column: table.c[column] + new.excluded[column] if adding else new.excluded[column]
+                for column in columns
+            }
             statement: UpdateBase = new.on_conflict_do_update(
-                index_elements=list(table.primary_key),
-                set_={column: table.c[column] + value if adding else value},
+                index_elements=list(table.primary_key), set_=values
             )
             return statement
 
         self.add = _Statement(insert(schema.jobs), dialect)
         self.change = _Statement(_change(), dialect)
         self.tell = _Statement(insert(schema.events), dialect)
-        self.remember = _Statement(insert(schema.keys), dialect)
-        self.count = _Statement(upsert(schema.tallies, "jobs", adding=True), dialect)
+        self.lend = _Statement(insert(schema.loans), dialect)
+        self.remember = _Statement(upsert(schema.keys, "digest", "job_id", "created_at"), dialect)
+        self.count = _Statement(upsert(schema.tallies, "jobs", "weight", adding=True), dialect)
         self.advance = _Statement(upsert(schema.lanes, "virtual"), dialect)
         self.pass_by = _Statement(PASSED, dialect)
         self.place = _Statement(upsert(schema.finishes, "tag"), dialect)

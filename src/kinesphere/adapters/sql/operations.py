@@ -3,14 +3,16 @@
 So an operation that is refused leaves nothing behind, and its neighbours in the group go on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import bindparam, false, func, or_, select
+from sqlalchemy import bindparam, false, func, or_
 
+from kinesphere.adapters.documents import detached
 from kinesphere.adapters.leases import renewed
 from kinesphere.adapters.sql import schema
-from kinesphere.adapters.sql.transaction import Transaction
+from kinesphere.adapters.sql.transaction import STORED, Transaction
 from kinesphere.core.jobs import (
     Claim,
     Command,
@@ -18,11 +20,13 @@ from kinesphere.core.jobs import (
     Job,
     Reap,
     Recover,
+    Refused,
+    Revive,
     State,
     WrongState,
     decide,
-    submitted,
 )
+from kinesphere.core.sharing import accepted, revived, settled
 from kinesphere.ports import (
     Hold,
     IdempotencyConflict,
@@ -33,10 +37,10 @@ from kinesphere.ports import (
 )
 
 _JOBS: Final = schema.jobs.c
-_STORED: Final = select(_JOBS.id, _JOBS.tag, _JOBS.document).limit(bindparam("limit"))
+_STORED: Final = STORED.limit(bindparam("limit"))
 
 CLAIMABLE: Final = (
-    schema.QUEUED,
+    schema.IN_LINE,
     _JOBS.pool == bindparam("pool"),
     or_(_JOBS.deadline.is_(None), _JOBS.deadline > bindparam("now")),
 )
@@ -52,20 +56,18 @@ TO_EXPIRE: Final = _STORED.where(
     schema.QUEUED, _JOBS.deadline.is_not(None), _JOBS.deadline <= bindparam("now")
 ).order_by(_JOBS.deadline, _JOBS.id)
 # A comparison, because LIKE knows wildcards and in SQLite no case.
-TO_RECOVER: Final = (
-    select(_JOBS.id, _JOBS.tag, _JOBS.document)
-    .where(
-        schema.RUNNING,
-        func.substr(_JOBS.worker, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
-    )
-    .order_by(_JOBS.id)
-)
+TO_RECOVER: Final = STORED.where(
+    schema.RUNNING,
+    func.substr(_JOBS.worker, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+).order_by(_JOBS.id)
 TO_FORGET: Final = _STORED.where(
     _JOBS.finished_at.is_not(None), _JOBS.finished_at < bindparam("before")
 ).order_by(_JOBS.finished_at, _JOBS.id)
 
 
-def submit(transaction: Transaction, job: Job, key: IdempotencyKey | None) -> Submission:
+def submit(
+    transaction: Transaction, job: Job, key: IdempotencyKey | None, missing: Collection[str]
+) -> Submission:
     """See `Ledger.submit`."""
     if key is not None and (known := transaction.known(job.user, key.key)) is not None:
         digest, job_id = known
@@ -75,7 +77,12 @@ def submit(transaction: Transaction, job: Job, key: IdempotencyKey | None) -> Su
         return Submission(transaction.give(job_id), created=False)
     if job.state is not State.QUEUED:
         raise WrongState(f"{job.id} is {job.state}; only queued jobs are submitted")
-    transaction.add(job, submitted(job))
+    now = transaction.now()
+    answering = transaction.answering(job.content) if job.content else None
+    (new, happened), *joined = accepted(job, answering, now, missing)
+    transaction.add(new if answering is None else detached(new), happened, now)
+    for after, happened in joined:
+        transaction.change(after, happened, now)
     if key is not None:
         transaction.remember(job, key)
     return Submission(transaction.give(job.id), created=True)
@@ -92,7 +99,8 @@ def claim(
         batch = batch[:1]
     elif any(job.alone for job in batch):
         batch = transaction.find(TO_CLAIM_TOGETHER, parameters)
-    return _decide(transaction, ((job, Claim(worker, now + lease)) for job in batch), now)
+    command = Claim(worker, now + lease)
+    return _decide(transaction, ((job.id, command) for job in batch), now)
 
 
 def apply(transaction: Transaction, job_id: str, command: Command) -> Job:
@@ -100,8 +108,8 @@ def apply(transaction: Transaction, job_id: str, command: Command) -> Job:
     job = transaction.get(job_id)
     if job is None:
         raise JobUnknown(job_id)
-    (after,) = _decide(transaction, [(job, command)], transaction.now())
-    return after
+    _change(transaction, job, command, transaction.now())
+    return transaction.give(job_id)
 
 
 def extend(transaction: Transaction, holds: Sequence[Hold], lease: float) -> Mapping[str, Standing]:
@@ -121,28 +129,42 @@ def reap(transaction: Transaction, limit: int) -> tuple[Job, ...]:
     now = transaction.now()
     lapsed = transaction.find(TO_REAP, {"now": now, "limit": limit})
     missed = transaction.find(TO_EXPIRE, {"now": now, "limit": limit - len(lapsed)})
-    commands: list[tuple[Job, Command]] = [(job, Reap()) for job in lapsed]
-    return _decide(transaction, commands + [(job, Expire()) for job in missed], now)
+    commands: list[tuple[str, Command]] = [(job.id, Reap()) for job in lapsed]
+    return _decide(transaction, commands + [(job.id, Expire()) for job in missed], now)
 
 
 def recover(transaction: Transaction, worker_prefix: str) -> tuple[Job, ...]:
     """See `Ledger.recover`."""
     lost = transaction.find(TO_RECOVER, {"prefix": worker_prefix})
-    return _decide(transaction, ((job, Recover()) for job in lost), transaction.now())
+    return _decide(transaction, ((job.id, Recover()) for job in lost), transaction.now())
 
 
 def forget(transaction: Transaction, before: float, limit: int) -> tuple[Job, ...]:
     """See `Ledger.forget`."""
     ended = transaction.find(TO_FORGET, {"before": before, "limit": limit})
-    forgotten = tuple(transaction.give(job.id) for job in ended)
-    transaction.remove([job.id for job in ended])
-    return forgotten
+    return tuple(transaction.remove([job.id for job in ended]))
 
 
 def _decide(
-    transaction: Transaction, commands: Iterable[tuple[Job, Command]], now: float
+    transaction: Transaction, commands: Iterable[tuple[str, Command]], now: float
 ) -> tuple[Job, ...]:
-    decisions = [decide(job, command, now) for job, command in commands]
-    for after, happened in decisions:
-        transaction.change(after, happened, now)
-    return tuple(transaction.give(after.id) for after, _ in decisions)
+    decided = []
+    for job_id, command in commands:
+        # One that waited for the run of another may have met its end with that one.
+        with suppress(Refused):
+            _change(transaction, transaction.stored(job_id), command, now)
+            decided.append(job_id)
+    return tuple(map(transaction.give, decided))
+
+
+def _change(transaction: Transaction, before: Job, command: Command, now: float) -> None:
+    after, events = decide(before, command, now)
+    if isinstance(command, Revive):
+        answering = transaction.answering(after.content) if after.content else None
+        changes = revived(after, events, answering)
+    else:
+        changes = settled(before, after, events, transaction.followers(before), now)
+    for changed, happened in changes:
+        # What one run made is told by many jobs, none of which may share a mapping.
+        alone = changed if changed.id == before.id else detached(changed)
+        transaction.change(alone, happened, now)

@@ -1,17 +1,28 @@
 """What the ledger's methods read, each within one snapshot."""
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
 
 from kinesphere.adapters.sql import schema
 from kinesphere.adapters.sql.operations import CLAIMABLE
-from kinesphere.adapters.sql.rows import job_of, record_of
-from kinesphere.core.jobs import Job, State
-from kinesphere.ports import Backlog, JobQuery, Record
+from kinesphere.adapters.sql.rows import JOINED, job_of, key_name, record_of
+from kinesphere.adapters.sql.transaction import ANSWERING, FINISHES, KNOWN, LENT, VIRTUAL, parts
+from kinesphere.core.fairness import start_tag
+from kinesphere.core.jobs import HIGHEST_PRIORITY, Job, State
+from kinesphere.core.line import Load, Look, ahead
+from kinesphere.ports import (
+    LINE_LOOK,
+    Backlog,
+    IdempotencyConflict,
+    IdempotencyKey,
+    JobQuery,
+    Line,
+    Record,
+)
 
 _JOBS: Final = schema.jobs.c
 _EVENTS: Final = schema.events.c
@@ -36,11 +47,40 @@ WAITING: Final = (
     .where(_TALLIES.state.in_([State.QUEUED.value, State.RUNNING.value]), _TALLIES.jobs > 0)
     .group_by(_TALLIES.pool, _TALLIES.state)
 )
+LOADS: Final = select(_TALLIES.state, _TALLIES.priority, _TALLIES.jobs, _TALLIES.weight).where(
+    _TALLIES.pool == bindparam("pool"),
+    _TALLIES.state.in_([State.QUEUED.value, State.RUNNING.value]),
+    _TALLIES.jobs > 0,
+)
+PLACE: Final = select(_JOBS.tag).where(
+    _JOBS.id == bindparam("id"), schema.IN_LINE, _JOBS.pool == bindparam("pool")
+)
+BEFORE: Final = (
+    select(_JOBS.tag, _JOBS.weight)
+    .where(
+        schema.IN_LINE,
+        _JOBS.pool == bindparam("pool"),
+        _JOBS.urgency == bindparam("urgency"),
+        tuple_(_JOBS.tag, _JOBS.id) < tuple_(bindparam("tag"), bindparam("id")),
+    )
+    .order_by(_JOBS.tag, _JOBS.id)
+    .limit(LINE_LOOK)
+)
 COUNTS: Final = (
     select(_TALLIES.model, _TALLIES.state, func.sum(_TALLIES.jobs).label("jobs"))
     .where(_TALLIES.jobs > 0)
     .group_by(_TALLIES.model, _TALLIES.state)
 )
+OPEN: Final = (
+    select(func.count())
+    .select_from(schema.jobs)
+    .where(schema.OPEN, _JOBS.user == bindparam("user"))
+)
+
+
+def open_jobs(connection: Connection, user: str) -> int:
+    """See `Ledger.open_jobs`."""
+    return int(connection.execute(OPEN, {"user": user}).scalar_one())
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
@@ -107,7 +147,77 @@ def backlogs(connection: Connection, now: float) -> Mapping[str, Backlog]:
     return found
 
 
+def line(connection: Connection, job: Job) -> tuple[Line, ...]:
+    """See `Ledger.line`."""
+    return tuple(_line(connection, job, pool) for pool in job.pools[job.stage :])
+
+
+def _line(connection: Connection, job: Job, pool: str) -> Line:
+    loads: dict[int, Load] = {}
+    running = 0
+    for row in connection.execute(LOADS, {"pool": pool}):
+        if row.state == State.RUNNING.value:
+            running += int(row.jobs)
+        else:
+            known = loads.get(row.priority, Load(0, 0.0))
+            loads[row.priority] = Load(known.jobs + row.jobs, known.weight + row.weight)
+    lane = {"pool": pool, "priority": job.precedence}
+    virtual = connection.execute(VIRTUAL, lane).scalar() or 0
+    tag = connection.execute(PLACE, {"id": job.id, "pool": pool}).scalar()
+    if tag is None:
+        finish = connection.execute(FINISHES, {**lane, "users": [job.user]}).first()
+        tag = start_tag(virtual, None if finish is None else finish.tag)
+    urgency = HIGHEST_PRIORITY - job.precedence
+    before = connection.execute(
+        BEFORE, {"pool": pool, "urgency": urgency, "tag": tag, "id": job.id}
+    )
+    look = Look([(row.tag, row.weight) for row in before], LINE_LOOK, tag)
+    load = ahead(look, job.precedence, loads)
+    waiting = sum(each.jobs for each in loads.values())
+    higher = sum(each.jobs for level, each in loads.items() if level > job.precedence)
+    return Line(
+        waiting=waiting,
+        running=running,
+        ahead=load.jobs,
+        alike=load.jobs - higher,
+        weight=load.weight,
+        slack=max(0, tag - virtual),
+    )
+
+
 def counts(connection: Connection) -> Mapping[tuple[str, State], int]:
     """See `Ledger.counts`."""
-    rows = connection.execute(COUNTS)
-    return {(row.model, State(row.state)): int(row.jobs) for row in rows}
+    totals: Counter[tuple[str, State]] = Counter()
+    for row in connection.execute(COUNTS):
+        state = State.QUEUED if row.state == JOINED else State(row.state)
+        totals[row.model, state] += int(row.jobs)
+    return dict(totals)
+
+
+def answering(connection: Connection, content: str) -> Job | None:
+    """See `Ledger.answering`."""
+    row = connection.execute(ANSWERING, {"contents": [content]}).mappings().first()
+    return None if row is None else job_of(row)
+
+
+def replay(connection: Connection, user: str, key: IdempotencyKey, since: float) -> Job | None:
+    """See `Ledger.replay`. Keys from before `since` are not known any more."""
+    name = key_name(user, key.key)
+    row = connection.execute(KNOWN, {"names": [name], "since": since}).first()
+    if row is None:
+        return None
+    if row.digest != key.digest:
+        raise IdempotencyConflict(key.key)
+    return get(connection, row.job_id)
+
+
+def lent(connection: Connection, keys: Sequence[str]) -> frozenset[str]:
+    """See `Ledger.lent`."""
+    return frozenset(
+        key for some in parts(keys) for key in connection.execute(LENT, {"keys": some}).scalars()
+    )
+
+
+def stored(connection: Connection) -> int:
+    """See `Ledger.stored`."""
+    return int(connection.execute(select(schema.head.c.bytes)).scalar_one())

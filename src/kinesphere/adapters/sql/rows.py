@@ -1,7 +1,7 @@
 """A job as the row it is stored in."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import RowMapping
 
@@ -9,9 +9,18 @@ from kinesphere.adapters.documents import decode_data, decode_job, encode_data, 
 from kinesphere.core.jobs import HIGHEST_PRIORITY, Event, EventKind, Job
 from kinesphere.ports import Record
 
+JOINED: Final = "joined"
+"""The state in `schema.tallies` of a job that waits for another's run: no work of its own."""
 
-def job_row(job: Job, tag: int) -> Mapping[str, Any]:
-    """The columns of `schema.jobs`."""
+
+def tallied(job: Job) -> tuple[str, str, str, int]:
+    """The key of `schema.tallies` that a job is counted under."""
+    state = job.state.value if job.leader is None else JOINED
+    return job.pool, job.model, state, job.precedence
+
+
+def job_row(job: Job, tag: int, answers: bool) -> Mapping[str, Any]:
+    """The columns of `schema.jobs`. `answers`: whether it answers for its content."""
     return {
         "id": job.id,
         "user": job.user,
@@ -19,14 +28,17 @@ def job_row(job: Job, tag: int) -> Mapping[str, Any]:
         "model": job.model,
         "pool": job.pool,
         "state": job.state.value,
-        "urgency": HIGHEST_PRIORITY - job.priority,
+        "urgency": HIGHEST_PRIORITY - job.precedence,
         "tag": tag,
+        "weight": job.weight,
         "alone": job.alone,
         "ready_at": job.ready_at,
         "deadline": job.deadline,
         "worker": job.worker,
         "lease_until": job.lease_until,
         "finished_at": job.finished_at,
+        "leader": job.leader,
+        "answers": job.content if answers else None,
         "document": encode_job(job),
     }
 

@@ -60,9 +60,11 @@ _Outcome: TypeAlias = "tuple[Any, BaseException | None]"
 class Writer:
     """Runs operations in groups, tells the feed, and answers, in this order."""
 
-    def __init__(self, engine: Engine, now: Callable[[Connection], float], announce: Feed) -> None:
+    def __init__(
+        self, engine: Engine, begin: Callable[[Connection], Transaction], announce: Feed
+    ) -> None:
         self._engine = engine
-        self._now = now
+        self._begin = begin
         self._announce = announce
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Operation[Any] | None] = SimpleQueue()
@@ -115,7 +117,7 @@ class Writer:
     def _transact(self, group: _Group) -> tuple[Sequence[Record], Sequence[_Outcome]]:
         outcomes: list[_Outcome] = []
         with self._engine.begin() as connection:
-            transaction = Transaction(connection, self._now)
+            transaction = self._begin(connection)
             transaction.load(operation.reads for operation in group)
             for operation in group:
                 try:

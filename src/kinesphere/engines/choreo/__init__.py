@@ -5,7 +5,7 @@ This module stays light: it is imported in the API process to know what choreo c
 
 from typing import Final
 
-from kinesphere.core.catalog import Model, Stage
+from kinesphere.core.catalog import Model, Size, Stage
 
 MODELS: Final = (
     Model(
@@ -25,6 +25,8 @@ MODELS: Final = (
         ),
         formats=("bvh", "fbx", "glb", "npz"),
         durations=(0.5, 30.0),
+        # Most of the time goes into reading the prompt and planning, whatever the length.
+        size=Size("duration", 4.0, 0.25),
         examine="kinesphere.engines.choreo.examination:examine",
         embedded=True,
     ),
