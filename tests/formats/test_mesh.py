@@ -71,6 +71,13 @@ def test_indices_out_of_range_are_refused() -> None:
         check(Mesh(mesh.vertices, mesh.faces + 1))
 
 
+def test_a_turntable_leaves_out_faces_of_no_area() -> None:
+    whole = tetrahedron()
+    flat = np.array([[0, 0, 1], [0, 1, 1]], np.int32)
+    with_flat = Mesh(whole.vertices, np.concatenate([whole.faces, flat]))
+    assert turntable(with_flat) == turntable(Mesh(whole.vertices, whole.faces))
+
+
 def test_a_turntable_shows_every_side() -> None:
     with Image.open(io.BytesIO(turntable(tetrahedron(), views=3))) as picture:
         assert picture.size == (3 * VIEW, VIEW)

@@ -126,7 +126,8 @@ def _covered(
     offsets = offsets.reshape(-1, 2)
     centre = (offsets[None] + 0.5).astype(np.float32)
     area = _cross(b - a, c - a)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # A sliver's area may be too small a number to divide by; its weights are then in no pixel.
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         wa = _cross(b - centre, c - centre) / area
         wb = _cross(c - centre, a - centre) / area
         wc = 1.0 - wa - wb

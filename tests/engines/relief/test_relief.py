@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kinesphere.core.failures import Failure
+from kinesphere.engines.relief.cutout import cut_out
 from kinesphere.engines.relief.engine import Shape, Texture
+from kinesphere.engines.relief.modelling import modelled as solid_model
+from kinesphere.engines.relief.painting import painted
+from kinesphere.engines.relief.solid import solid_of
 from kinesphere.formats import mesh_glb
 from kinesphere.formats.mesh import MESH_FORMATS, Mesh
+from kinesphere.formats.picture import decode
 from kinesphere.ports import Made, Outcome, Work
 from kinesphere.quality.mesh import judge_mesh
 from kinesphere.quality.topology import closed
@@ -100,6 +105,25 @@ def test_faces_are_as_many_as_asked_and_still_closed(faces: int) -> None:
     assert closed(mesh.faces.astype(np.int64))
 
 
+def sieve() -> bytes:
+    plate = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+    plate.paste((120, 120, 130, 255), (10, 10, 390, 390))
+    for x in range(30, 370, 40):
+        for y in range(30, 370, 40):
+            plate.paste((0, 0, 0, 0), (x, y, x + 22, y + 22))
+    return pictures.encoded(plate)
+
+
+def test_faces_out_of_reach_give_the_nearest_mesh_and_a_note() -> None:
+    outcome = run(Shape(), {"picture": sieve()}, texture=False, faces=500)
+    assert isinstance(outcome, Made), outcome
+    mesh = mesh_glb.decode(files(outcome)["mesh.glb"])
+    assert closed(mesh.faces.astype(np.int64))
+    assert len(mesh.faces) > 525
+    assert outcome.notes["faces_asked"] == 500
+    assert outcome.notes["faces"] == len(mesh.faces)
+
+
 def test_a_mug_is_as_deep_as_wide_and_keeps_the_hole_of_its_handle() -> None:
     mesh = modelled(pictures.png())
     # The drawn body is 48 of 60 high.
@@ -107,6 +131,64 @@ def test_a_mug_is_as_deep_as_wide_and_keeps_the_hole_of_its_handle() -> None:
     assert np.ptp(mesh.vertices[:, 2]) == pytest.approx(body, rel=0.08)
     edges = len(mesh.faces) * 3 // 2
     assert len(mesh.vertices) - edges + len(mesh.faces) == 0
+
+
+def crossings(mesh: Mesh, x: float, z: float) -> list[float]:
+    """Heights at which the upright line through a point meets the surface, from below."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    a, b, c = np.moveaxis(corners[..., [0, 2]] - [x, z], 1, 0)
+    pairs = ((b, c), (c, a), (a, b))
+    areas = np.stack([p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0] for p, q in pairs], axis=1)
+    met = (areas > 0.0).all(axis=1) | (areas < 0.0).all(axis=1)
+    weights = areas[met] / areas[met].sum(axis=1, keepdims=True)
+    return sorted((weights * corners[met][..., 1]).sum(axis=1))
+
+
+CUPS = ("mug", "teacup", "beaker")
+
+
+@pytest.mark.parametrize("name", CUPS)
+@pytest.mark.parametrize("faces", [1500, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_a_cup_is_carved(name: str, faces: int) -> None:
+    cutout = cut_out(decode((PICTURES / f"{name}.jpg").read_bytes(), 10_000_000))
+    model = solid_model(cutout, faces)
+    mesh = model.mesh
+    assert "opening" in model.cues
+    assert closed(mesh.faces.astype(np.int64))
+    assert len(mesh.faces) == pytest.approx(faces, rel=0.05)
+    # Slightly beside the axis, where vertices may lie.
+    below, floor = crossings(mesh, model.projection.cup[0] + 0.0031, 0.0017)
+    rim = float(mesh.vertices[:, 1].max())
+    assert 0.0 <= below < 0.02
+    assert 0.08 * rim < floor < 0.25 * rim
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in PICTURES.glob("*.jpg") if path.stem not in CUPS),
+    ids=lambda path: path.stem,
+)
+def test_nothing_else_is_carved(path: Path) -> None:
+    cutout = cut_out(decode(path.read_bytes(), 10_000_000))
+    solid, _ = solid_of(cutout.mask, cutout.colours, 96)
+    assert solid.vessel is None
+
+
+def test_the_inside_of_a_cup_shows_what_its_opening_shows() -> None:
+    picture = decode((PICTURES / "beaker.jpg").read_bytes(), 10_000_000)
+    cutout = cut_out(picture)
+    model = solid_model(cutout, 8000)
+    mesh = painted(model.mesh, picture, cutout, model.projection)
+    assert mesh.texture is not None
+    with Image.open(io.BytesIO(mesh.texture.jpeg)) as file:
+        atlas = np.asarray(file.convert("RGB")).astype(np.int64)
+    inside = mesh.texture.corners[model.projection.cavity(mesh)]
+    uv = mesh.texture.points[np.unique(inside)]
+    size = np.array([atlas.shape[1], atlas.shape[0]])
+    x, y = np.clip((uv * size).astype(np.int64), 0, size - 1).T
+    # Its band is red all around the outside; the inside is yellow throughout.
+    green = atlas[y, x, 1] > 0.5 * atlas[y, x, 0]
+    assert green.mean() > 0.98
 
 
 @pytest.mark.parametrize("form", MESH_FORMATS)

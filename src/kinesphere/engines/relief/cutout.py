@@ -1,31 +1,25 @@
-"""What of a picture is the object: by its alpha, its backdrop, the caller's mask, or GrabCut.
+"""What of a picture is the object: by the caller's mask, its alpha, its backdrop, or GrabCut.
 
 The methods are tried in the order of how much they know. All work on the picture reduced to
 `SIDE` pixels; the largest connected part is kept, specks are filled, true holes stay holes.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from kinesphere.engines.relief.saliency import saliency_weights, salient
+from kinesphere.engines.relief.backdrop import before_backdrop
+from kinesphere.engines.relief.network import MaskNetwork
+from kinesphere.engines.relief.segmentation import segmented
+from kinesphere.engines.relief.views import Flags, Pixels, ellipse, largest, reduced
 from kinesphere.formats.picture import Picture
-
-# float32; OpenCV does not declare the types that it returns.
-Floats = NDArray[Any]
-Pixels = NDArray[Any]
-Flags = NDArray[np.bool_]
 
 SIDE: Final = 512
 """Pixels of the longer side of the picture that is looked at."""
-GRABCUT_SIDE: Final = 224
 LEAST_AREA: Final = 0.002
 """Share of the picture; a smaller object is none."""
-HOLE: Final = 0.0008
-"""Share of the picture from which a spot of the backdrop's colour in the object is a hole."""
 LEAST_SIDE: Final = 12
 MOST_AREA: Final = 0.985
 BLANK: Final = 2.0
@@ -36,8 +30,6 @@ NOISE: Final = 0.12
 Measured: noise keeps under 0.01, bare grass, gravel and brick 0.06 to 0.07, pictures of objects 0.5
 to 0.9.
 """
-UNIFORM: Final = 0.80
-"""Share of the border that has to be of the backdrop's colour."""
 
 
 class NoObject(Exception):
@@ -52,7 +44,7 @@ class Cutout:
         mask: (h, w) whether a pixel is the object's.
         colours: (h, w, 3) uint8 sRGB of the reduced picture.
         confidence: 0 to 1, how sure the mask is.
-        method: "alpha", "mask", "backdrop", "u2netp" or "grabcut".
+        method: "alpha", "mask", "backdrop", "network" or "grabcut".
     """
 
     mask: Flags
@@ -61,12 +53,16 @@ class Cutout:
     method: str
 
 
-def cut_out(picture: Picture, mask: Picture | None) -> Cutout:
+def cut_out(
+    picture: Picture, mask: Picture | None = None, network: MaskNetwork | None = None
+) -> Cutout:
     """Find the object.
 
     Args:
         picture: Upright.
         mask: The caller's own: white, or opaque where it has transparency, is the object.
+        network: What finds objects where neither alpha nor a plain backdrop tells; without one,
+            `segmentation` does.
 
     Raises:
         NoObject: Blank, transparent or noisy pictures, and objects too small to shape.
@@ -81,25 +77,22 @@ def cut_out(picture: Picture, mask: Picture | None) -> Cutout:
         found, method = alpha >= 128, "alpha"
         confidence = 1.0 - float(((alpha > 32) & (alpha < 224)).mean())
     else:
-        _refuse_structureless(colours)
-        backdrop = _from_backdrop(colours)
-        if backdrop is not None:
-            found, confidence, method = *backdrop, "backdrop"
-        elif (weights := saliency_weights()) is not None:
-            found, confidence, method = *salient(weights, colours), "u2netp"
-        else:
-            found, confidence, method = *_from_grabcut(colours), "grabcut"
+        found, confidence, method = _seen(colours, network)
     return Cutout(_whole(found, method), colours, round(confidence, 3), method)
 
 
-def reduced(pixels: Pixels, side: int) -> Pixels:
-    """The pixels with a longer side of at most `side`."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1.0:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def _seen(colours: Pixels, network: MaskNetwork | None) -> tuple[Flags, float, str]:
+    """What the colours alone tell: mask, confidence, method."""
+    _refuse_structureless(colours)
+    backdrop = before_backdrop(colours)
+    if backdrop is not None and backdrop.plain:
+        return backdrop.mask, backdrop.confidence, "backdrop"
+    if network is not None:
+        return *network.mask(colours), "network"
+    segment = segmented(colours, None if backdrop is None else backdrop.mask)
+    if segment is None:
+        raise NoObject("Nothing in the picture stands out from its surroundings.")
+    return segment.mask, segment.confidence, "grabcut"
 
 
 def _given(mask: Picture, shape: tuple[int, ...]) -> Flags:
@@ -120,137 +113,20 @@ def _refuse_structureless(colours: Pixels) -> None:
         raise NoObject("The picture is noise: nothing in it is larger than a speck.")
 
 
-def _lab(colours: Pixels) -> Floats:
-    lab = cv2.cvtColor(colours.astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab)
-    return np.asarray(lab, dtype=np.float32)
-
-
-def _border(shape: tuple[int, ...]) -> Flags:
-    width = max(2, round(0.02 * max(shape[:2])))
-    border = np.ones(shape[:2], dtype=np.bool_)
-    border[width:-width, width:-width] = False
-    return border
-
-
-def _backdrop_model(lab: Floats, border: Flags) -> tuple[Floats, float, float]:
-    """A plane or bowl of colour fitted to the border, the share of it that fits, its noise."""
-    height, width = border.shape
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    terms = np.stack([np.ones_like(x), x, y, x * x, y * y], axis=-1)
-    kept = border.copy()
-    model = np.broadcast_to(np.median(lab[border], axis=0), lab.shape)
-    for _ in range(4):
-        off = np.linalg.norm(lab - model, axis=2)
-        kept = border & (off < max(8.0, 2.5 * float(np.median(off[border]))))
-        rows = terms[kept]
-        answer, *_ = np.linalg.lstsq(rows, lab[kept], rcond=None)
-        model = terms @ answer.astype(np.float32)
-    off = np.linalg.norm(lab - model, axis=2)[border]
-    return model, float((off < 9.0).mean()), float(np.median(off))
-
-
-def _from_backdrop(colours: Pixels) -> tuple[Flags, float] | None:
-    """Where colours leave a smooth backdrop, soft shadows on it left out."""
-    smooth = cv2.medianBlur(colours, 3)
-    lab = _lab(smooth)
-    border = _border(lab.shape)
-    model, share, noise = _backdrop_model(lab, border)
-    if share < UNIFORM:
-        return None
-    off = lab - model
-    threshold = max(6.0, 4.0 * noise)
-    distance = np.linalg.norm(off, axis=2)
-    chroma = np.linalg.norm(off[..., 1:], axis=2)
-    seeds = distance > threshold
-    # A soft shadow is a darker backdrop of the same hue without a sharp edge of its own.
-    edges = cv2.morphologyEx(lab[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    shadow = seeds & (off[..., 0] < 0) & (off[..., 0] > -32.0) & (chroma < 4.5) & (edges < 9.0)
-    # What is smooth and dark inside the object looks like shadow, and is not: it does not touch
-    # the backdrop. The backdrop seen through a handle does not touch the border.
-    free = ~seeds | shadow
-    outside = _reached(free, (border & free) | _large(~seeds))
-    found = ~outside
-    if not found.any():
-        return None
-    contrast = float(np.median(distance[found]))
-    confidence = min(1.0, share) * min(1.0, contrast / (4.0 * threshold))
-    return found, 0.5 + 0.5 * confidence
-
-
-def _large(flags: Flags) -> Flags:
-    """Connected parts of over a thousandth of the picture, slim ones left out."""
-    core = cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=4)
-    kept = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > HOLE * flags.size)
-    return np.isin(labels, kept[kept > 0])
-
-
-def _reached(free: Flags, start: Flags) -> Flags:
-    """The parts of `free` that touch `start`."""
-    _, labels = cv2.connectedComponents(free.astype(np.uint8), connectivity=4)
-    touched = np.unique(labels[start & free])
-    return np.isin(labels, touched[touched > 0])
-
-
-def _from_grabcut(colours: Pixels) -> tuple[Flags, float]:
-    """GrabCut (Rother et al. 2004), begun from what differs from the border near the middle."""
-    small = reduced(colours, GRABCUT_SIDE)
-    height, width = small.shape[:2]
-    lab = _lab(cv2.bilateralFilter(small, 5, 30, 5))
-    border = _border(lab.shape)
-    rim = lab[border].reshape(-1, 3)
-    cv2.setRNGSeed(1)
-    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
-    labels = np.zeros((len(rim), 1), np.int32)
-    _, _, centres = cv2.kmeans(rim, min(5, len(rim)), labels, stop, 1, cv2.KMEANS_PP_CENTERS)
-    off = np.min([np.linalg.norm(lab - c, axis=2) for c in centres], axis=0)
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    middle = np.exp(-1.6 * (x * x + y * y))
-    salient = cv2.GaussianBlur(off, (0, 0), 2.0) * middle
-    bar, _ = cv2.threshold(
-        np.clip(salient / max(1e-6, float(salient.max())) * 255, 0, 255).astype(np.uint8),
-        0, 255, cv2.THRESH_OTSU,
-    )  # fmt: skip
-    likely = salient / max(1e-6, float(salient.max())) * 255 > bar
-    trimap = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[border] = cv2.GC_BGD
-    if not likely.any():
-        raise NoObject("Nothing in the picture stands out from its surroundings.")
-    cv2.grabCut(
-        small, trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK
-    )
-    found = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
-    if not found.any():
-        raise NoObject("Nothing in the picture stands out from its surroundings.")
-    agreed = float((found & likely).sum() / (found | likely).sum())
-    size = (colours.shape[1], colours.shape[0])
-    soft = cv2.resize(found.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(soft > 0.5), 0.15 + 0.5 * agreed
-
-
 def _whole(found: Flags, method: str) -> Flags:
     """The largest part, its specks filled and its outline without hairs."""
     side = max(found.shape)
     mask: Pixels = found.astype(np.uint8)
     if method not in ("alpha", "mask"):
-        reach = 1 if method == "backdrop" else max(1, side // 170)
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        disc = ellipse(1 if method == "backdrop" else max(1, side // 250))
         mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc), cv2.MORPH_OPEN, disc)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    if count < 2:
-        raise NoObject("The picture shows no object.")
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    whole = labels == largest
+    whole = largest(mask > 0)
     share = float(whole.mean())
-    extent = max(stats[largest, cv2.CC_STAT_WIDTH], stats[largest, cv2.CC_STAT_HEIGHT])
+    if share == 0.0:
+        raise NoObject("The picture shows no object.")
+    extent = max(int(whole.any(axis=0).sum()), int(whole.any(axis=1).sum()))
     if share < LEAST_AREA or extent < LEAST_SIDE:
         raise NoObject("The object in the picture is too small.")
     if share > MOST_AREA and method not in ("alpha", "mask"):
         raise NoObject("The object fills the whole picture: nothing tells it from a backdrop.")
-    if method == "grabcut" and share < 0.3 * float(mask.mean()):
-        raise NoObject("The picture falls into many parts, none of them an object.")
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (~whole).astype(np.uint8), connectivity=4
-    )
-    specks = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < max(9.0, 0.002 * whole.sum()))
-    return np.asarray(whole | np.isin(labels, specks[specks > 0]))
+    return whole

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -9,9 +10,12 @@ from PIL import Image
 
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import Json
-from kinesphere.engines.relief.cutout import Cutout, NoObject, cut_out, reduced
+from kinesphere.engines.relief.cutout import Cutout, NoObject, cut_out
 from kinesphere.engines.relief.modelling import modelled
+from kinesphere.engines.relief.network import MaskNetwork
 from kinesphere.engines.relief.painting import Projection, painted
+from kinesphere.engines.relief.surface import TOLERANCE
+from kinesphere.engines.relief.views import reduced
 from kinesphere.formats import mesh_glb
 from kinesphere.formats.mesh import MESH_FORMATS, BadMesh, Mesh
 from kinesphere.formats.picture import BadPicture, Picture, decode
@@ -21,6 +25,12 @@ MOST_PIXELS: Final = 64_000_000
 SHAPE: Final = "shape.glb"
 MASK: Final = "object.png"
 _KEPT: Final = "relief"
+DOUBTFUL: Final = 0.6
+"""Confidence of a mask under which the caller is advised to look at it."""
+DOUBT: Final = (
+    "The object may not have been found whole. A picture with a plain or transparent background, "
+    "or a mask, tells what it is."
+)
 
 Report = Callable[[int, float, str], None]
 Cancelled = Callable[[int], bool]
@@ -58,28 +68,43 @@ class _Stage:
 
 
 class Shape(_Stage):
-    """Picture to closed mesh; needs no device."""
+    """Picture to closed mesh; needs no device.
+
+    Args:
+        mask_model: ONNX file of the network that finds objects in photographs; "" for none.
+    """
+
+    def __init__(self, mask_model: str = "") -> None:
+        self._mask_model = mask_model
+        self._network: MaskNetwork | None = None
+
+    def load(self, device: str) -> None:  # noqa: ARG002 - the network runs on the CPU
+        """Load the network, where there is one. Raises NetworkUnusable."""
+        if self._mask_model:
+            self._network = MaskNetwork(Path(self._mask_model))
 
     def warm_up(self) -> None:
         """Model one disc, so that lazily loaded libraries are there."""
         y, x = np.mgrid[-1:1:96j, -1:1:96j]
         pixels = np.full((96, 96, 4), 255, np.uint8)
         pixels[x * x + y * y < 0.5] = (200, 40, 40, 255)
-        modelled(cut_out(Picture(pixels, "image/png"), None), 2000)
+        modelled(cut_out(Picture(pixels, "image/png")), 2000)
 
     def _make(self, work: Work, tell: Callable[[float, str], None]) -> Outcome:
         tell(0.05, "looking")
         picture, mask = _pictures(work.inputs)
-        cutout = cut_out(picture, mask)
+        cutout = cut_out(picture, mask, self._network)
         tell(0.4, "shaping")
         faces = work.request.get("faces")
         model = modelled(cutout, faces if isinstance(faces, int) else None)
         notes: dict[str, Json] = {
-            "mask": {"method": cutout.method, "confidence": cutout.confidence},
+            "mask": _mask_notes(cutout),
             "cues": list(model.cues),
             "vertices": len(model.mesh.vertices),
             "faces": len(model.mesh.faces),
         }
+        if isinstance(faces, int) and abs(len(model.mesh.faces) - faces) > TOLERANCE * faces:
+            notes["faces_asked"] = faces
         tell(0.95, "writing")
         if work.request.get("texture") is False:
             return Made((_written(model.mesh, work.request),), notes)
@@ -98,7 +123,7 @@ class Texture(_Stage):
         try:
             mesh = mesh_glb.decode(work.inputs[SHAPE])
             kept = mesh_glb.extras(work.inputs[SHAPE])[_KEPT]
-            projection = Projection(*(float(number) for number in kept))
+            projection = Projection.of_list(kept)
             cutout = _kept(work.inputs[MASK], picture)
         except (KeyError, TypeError, ValueError, BadMesh, BadPicture) as error:
             return Failure("ENGINE_FAILED", f"The shape cannot be read: {error}.")
@@ -106,6 +131,13 @@ class Texture(_Stage):
         textured = painted(mesh, picture, cutout, projection)
         tell(0.9, "writing")
         return Made((_written(textured, work.request),), {})
+
+
+def _mask_notes(cutout: Cutout) -> dict[str, Json]:
+    notes: dict[str, Json] = {"method": cutout.method, "confidence": cutout.confidence}
+    if cutout.confidence < DOUBTFUL:
+        notes["advice"] = DOUBT
+    return notes
 
 
 def _pictures(inputs: Mapping[str, bytes]) -> tuple[Picture, Picture | None]:

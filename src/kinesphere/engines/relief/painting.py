@@ -29,6 +29,9 @@ class Projection:
     """Where a point of the mesh is seen in the picture: u = a + b X, v = c + d Y + e Z.
 
     u and v are 0 to 1 from the picture's top left corner.
+
+    `cup` is of a carved cup: X and Z of its axis, Y of its rim and of its floor, and from rim to
+    floor the radii of the wall's middle; empty of all else.
     """
 
     a: float
@@ -36,6 +39,7 @@ class Projection:
     c: float
     d: float
     e: float
+    cup: tuple[float, ...] = ()
 
     def see(self, vertices: NDArray[np.float32]) -> NDArray[np.float64]:
         """(V, 2) u and v."""
@@ -43,15 +47,54 @@ class Projection:
         return np.stack([self.a + self.b * x, self.c + self.d * y + self.e * z], axis=1)
 
     def as_list(self) -> list[float]:
-        """The five numbers."""
-        return [self.a, self.b, self.c, self.d, self.e]
+        """The five numbers, and those of the cup."""
+        return [self.a, self.b, self.c, self.d, self.e, *self.cup]
+
+    @classmethod
+    def of_list(cls, numbers: list[float]) -> "Projection":
+        """From `as_list`. Raises TypeError, ValueError."""
+        a, b, c, d, e, *cup = (float(number) for number in numbers)
+        return cls(a, b, c, d, e, tuple(cup))
+
+    def see_behind(self, vertices: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(V, 2) u and v for the back: of a cup, where its front shows the same height."""
+        if not self.cup:
+            return self.see(vertices)
+        mirrored = vertices.copy()
+        mirrored[:, 2] = self.cup[1] + np.abs(vertices[:, 2] - self.cup[1])
+        return self.see(mirrored)
+
+    def see_cavity(self, vertices: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(V, 2) u and v within the opening's ellipse, the nearest for what its rim hides."""
+        x, z, rim, _, radius, *_ = self.cup
+        offset = np.clip(vertices[:, 0] - x, -0.95 * radius, 0.95 * radius)
+        seen = self.see(vertices)
+        seen[:, 0] = self.a + self.b * (x + offset)
+        middle = self.c + self.d * rim + self.e * z
+        # Well off the rim, whose light edge would be drawn out to stripes.
+        half = 0.7 * abs(self.e) * np.sqrt(radius**2 - offset**2)
+        seen[:, 1] = np.clip(seen[:, 1], middle - half, middle + half)
+        return seen
+
+    def cavity(self, mesh: Mesh) -> NDArray[np.bool_]:
+        """(F,) whether a face is of a cup's inside."""
+        if not self.cup:
+            return np.zeros(len(mesh.faces), np.bool_)
+        x, z, rim, floor, *radii = self.cup
+        place = mesh.vertices[mesh.faces].mean(axis=1).astype(np.float64)
+        # Up to a wall's thickness under the floor for what smoothing moved.
+        deep = (rim - place[:, 1]) / (rim - floor)
+        radius = np.interp(deep, np.linspace(0.0, 1.0, len(radii)), radii)
+        within = np.hypot(place[:, 0] - x, place[:, 2] - z) < radius
+        return np.asarray(within & (deep < 1.05))
 
 
 def painted(mesh: Mesh, picture: Picture, cutout: Cutout, projection: Projection) -> Mesh:
     """The mesh with its texture.
 
     Faces turned to the eye show the photograph. The others show it softened, the more the further
-    from the outline, where both meet: so there is no seam, and no second face at the back.
+    from the outline, where both meet: so there is no seam, and no second face at the back. A cup's
+    inside shows what the picture shows within its opening.
     """
     mask = cutout.mask
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -63,16 +106,18 @@ def painted(mesh: Mesh, picture: Picture, cutout: Cutout, projection: Projection
     back = _softened(front, cover)
     side_by_side = front.shape[0] >= front.shape[1]
     atlas = np.concatenate([front, back], axis=1 if side_by_side else 0)
-    seen = (projection.see(mesh.vertices) - low) / (high - low)
-    seen = np.clip(seen, 0.002, 0.998)
-    first, second = seen.copy(), seen.copy()
+    charts = [projection.see(mesh.vertices), projection.see_behind(mesh.vertices)]
+    chart = _hidden(mesh, projection).astype(np.int64)
+    if projection.cup:
+        charts.append(projection.see_cavity(mesh.vertices))
+        chart[projection.cavity(mesh)] = 2
+    seen = np.stack([np.clip((one - low) / (high - low), 0.002, 0.998) for one in charts])
     axis = 0 if side_by_side else 1
-    first[:, axis] = seen[:, axis] / 2.0
-    second[:, axis] = seen[:, axis] / 2.0 + 0.5
-    hidden = _hidden(mesh, projection)
-    corners = mesh.faces + np.where(hidden, len(mesh.vertices), 0)[:, None]
+    seen[:, :, axis] /= 2.0
+    seen[1, :, axis] += 0.5
+    corners = mesh.faces + (len(mesh.vertices) * chart)[:, None]
     used, again = np.unique(corners, return_inverse=True)
-    points = np.concatenate([first, second])[used].astype(np.float32)
+    points = seen.reshape(-1, 2)[used].astype(np.float32)
     jpeg = io.BytesIO()
     Image.fromarray(atlas).save(jpeg, "JPEG", quality=QUALITY, subsampling=0)
     size = (atlas.shape[1], atlas.shape[0])

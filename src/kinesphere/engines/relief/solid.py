@@ -6,6 +6,7 @@ Cues, each with its reach:
   thick as it is wide (medial axis, Blum 1967), by a distance transform of weighted points;
 - *inflation*: the Poisson equation over the outline, for roundness without creases;
 - *symmetry*: rows that mirror in one upright axis are taken for a body of revolution;
+- *opening*: an ellipse at the top of such a body is carved, see `vessel`;
 - *ground contact*: of several feet, those lower in the picture stand nearer to the eye;
 - *shading*: fine changes of lightness become a small bump of the front.
 """
@@ -16,6 +17,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from kinesphere.engines.relief.vessel import Opening, Vessel, opening_of, vessel_of
 
 # float32; OpenCV does not declare the types that it returns.
 Floats = NDArray[Any]
@@ -49,6 +52,7 @@ class Solid:
         bump: (h, w) added to the front's half thickness.
         tilt: Sine of the eye's elevation: a point at z is seen z * tilt too low.
         cues: Names of the cues that were used.
+        vessel: In place of height, centre and bump, where the object is a cup.
     """
 
     height: Floats
@@ -56,6 +60,7 @@ class Solid:
     bump: Floats
     tilt: float
     cues: tuple[str, ...]
+    vessel: Vessel | None = None
 
 
 def solid_of(mask: Flags, colours: Pixels, side: int) -> tuple[Solid, float]:
@@ -80,20 +85,35 @@ def solid_of(mask: Flags, colours: Pixels, side: int) -> tuple[Solid, float]:
     inside = distance > 0.0
     height = _inflated(distance, inside)
     cues = ["width", "inflation"]
-    turned = _revolved(inside)
-    if turned is not None:
-        height = np.maximum(height, turned)
+    crop = colours[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    revolved = _revolved(inside)
+    if revolved is not None:
+        turned, axis = revolved
         cues.append("revolution")
+        opening = opening_of(box, crop, (axis - MARGIN) * scale)
+        vessel = _carved(opening, inside, height, scale)
+        if vessel is not None:
+            nothing = np.zeros_like(height)
+            cues.append("opening")
+            return Solid(height, nothing, nothing, vessel.tilt, tuple(cues), vessel), scale
+        height = np.maximum(height, turned)
     height = np.where(inside, height, np.minimum(-0.05, distance * 2.0)).astype(np.float32)
     centre, tilt = np.zeros_like(height), 0.0
-    if turned is None:
+    if revolved is None:
         centre, tilt = _standing(inside, distance)
         if tilt:
             cues.append("ground")
-    crop = colours[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     bump = _shaded(crop, size, distance, BUMP * side)
     cues.append("shading")
     return Solid(height, centre, bump, tilt, tuple(cues)), scale
+
+
+def _carved(opening: Opening | None, inside: Flags, height: Floats, scale: float) -> Vessel | None:
+    """The vessel of an opening that is given in pixels of the box."""
+    if opening is None:
+        return None
+    x, y = (value / scale - 0.5 + MARGIN for value in (opening.x, opening.y))
+    return vessel_of(Opening(x, y, opening.a / scale, opening.b / scale), inside, height)
 
 
 def _signed(mask: Flags) -> Floats:
@@ -160,8 +180,8 @@ def _poisson(inside: Flags) -> Floats:
     return np.asarray(answer, dtype=np.float32)
 
 
-def _revolved(inside: Flags) -> Floats | None:
-    """The squared half thickness of a body of revolution, where the outline is of one.
+def _revolved(inside: Flags) -> tuple[Floats, float] | None:
+    """Squared half thickness and axis of a body of revolution, where the outline is of one.
 
     Handles and spouts are taken off first by opening with a disc of a third of the width.
     """
@@ -200,7 +220,7 @@ def _revolved(inside: Flags) -> Floats | None:
     profile[rows] = np.convolve(padded, kernel, mode="valid").astype(np.float32)
     x = np.arange(width, dtype=np.float32) + 0.5 - axis
     turned = profile[:, None] ** 2 - x[None, :] ** 2
-    return np.asarray(np.where(inside, np.maximum(turned, 0.0), 0.0), dtype=np.float32)
+    return np.where(inside, np.maximum(turned, 0.0), 0.0).astype(np.float32), axis
 
 
 def _standing(inside: Flags, distance: Floats) -> tuple[Floats, float]:
