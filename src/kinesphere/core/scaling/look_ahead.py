@@ -1,0 +1,256 @@
+"""The default policy: as many replicas as it takes for nobody to wait too long, and no more."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from kinesphere.core.admission import Service
+from kinesphere.core.scaling.forecast import Due, Fleet, fewest, staffing
+from kinesphere.core.scaling.limits import bounded, kept_for, largest_of, to_drain, worked_at
+from kinesphere.core.scaling.values import Limits, Memory, Phase, Plan, Replica, Snapshot, Waiting
+
+OVERRUN_SHARE: Final = 0.25
+"""A batch past its expected end is taken to need this part of a batch more: the mean excess of
+batches whose times scatter by a third."""
+
+DEADLINE_SHARE: Final = 0.5
+"""A job whose work is not known is taken to need at most this part of the time it was given."""
+
+BURST_SHARE: Final = 0.25
+"""A burst is looked for in the last part of the rate's window as well as in the whole."""
+
+SAMPLES: Final = 90
+"""Readings of the counter of arrivals that are kept: one each 10 s of the default window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAhead:
+    """Forecast every wait from the work in the queue, and order what keeps the waits short.
+
+    Attributes:
+        limits: Within what it may move.
+        interval: s between two decisions.
+        target_wait: s that a job without a deadline may wait.
+        slack_share: The part of its slack that a job may be forecast to wait. 0.7: the rest is for
+            work that takes longer than expected.
+        known_share: The same for a job whose own seconds are known.
+        missed: Share of the jobs that may be late at a steady random load. It sizes the pool ahead
+            of the load where jobs cannot wait for a cold start, and has no effect where they can.
+        keep: Busy replicas, on average, for each replica that is kept without need. 1.5: what would
+            be overloaded by half without it will be needed again within minutes.
+        rate_window: s over which arrivals are counted for the forecast.
+        load_window: s over which they are counted for sizing ahead of the load.
+        stabilise: (cold starts, s, s): a replica goes when none more were wanted for so many cold
+            starts, but no less and no more than so many seconds.
+    """
+
+    name: ClassVar[str] = "look-ahead"
+    needs: ClassVar[tuple[str, ...]] = ("waiting", "queued", "running", "arrived", "service")
+
+    limits: Limits = field(default_factory=Limits)
+    interval: float = 5.0
+    target_wait: float = 10.0
+    slack_share: float = 0.7
+    known_share: float = 0.85
+    missed: float = 0.05
+    keep: float = 1.5
+    rate_window: float = 60.0
+    load_window: float = 900.0
+    stabilise: tuple[float, float, float] = (2.5, 45.0, 300.0)
+
+    def decide(self, snapshot: Snapshot, memory: Memory) -> tuple[Plan, Memory]:
+        """See `kinesphere.core.scaling.plan`."""
+        replicas, service = snapshot.replicas, snapshot.service
+        if replicas is None or service is None:
+            raise ValueError("the look-ahead needs replicas and batch times")
+        samples = self._counted(memory.samples, snapshot)
+        ahead, why = self._ahead(snapshot, service, samples)
+        recommended, late = self._enough(snapshot, samples, memory, ahead)
+        if late is not None:
+            why = _told(*late, snapshot.now)
+        window = self._window(snapshot)
+        kept = largest_of(memory.recommended, snapshot.now, recommended, window)
+        held = kept[0][1]
+        if held > recommended:
+            ago = snapshot.now - kept[0][0]
+            why = f"so many were needed {ago:.0f} s ago, and none is stopped within {window:.0f} s"
+        # What is busy is not stopped, and what is on its way was ordered for a reason.
+        engaged = sum(r.phase in (Phase.BUSY, Phase.STARTING) for r in replicas)
+        wanted = bounded(max(held, engaged), snapshot, self.limits, memory)
+        plan = Plan(
+            replicas=wanted,
+            drain=to_drain(replicas, wanted),
+            recommended=recommended,
+            reason=kept_for(wanted, max(held, engaged), engaged > held, why),
+        )
+        return plan, Memory(
+            wanted=wanted,
+            recommended=kept,
+            samples=samples,
+            worked_at=worked_at(snapshot, memory),
+        )
+
+    def _window(self, snapshot: Snapshot) -> float:
+        times, least, most = self.stabilise
+        return min(max(times * snapshot.cold_start, least), most)
+
+    def _enough(
+        self,
+        snapshot: Snapshot,
+        samples: tuple[tuple[float, float], ...],
+        memory: Memory,
+        least: int,
+    ) -> tuple[int, tuple[Due, float] | None]:
+        """The fewest replicas from `least` on that are enough, and who is late with fewer."""
+        service, replicas = snapshot.service, snapshot.replicas
+        if service is None or replicas is None:
+            return least, None
+        jobs = [self._due(job, snapshot, service) for job in snapshot.waiting or ()]
+        jobs += self._expected(snapshot, service, samples)
+        if not jobs:
+            return least, None
+        lanes = lanes_of(replicas, snapshot.now, service)
+        new = (snapshot.now + snapshot.cold_start, snapshot.speed)
+        last = memory.recommended[-1][1] if memory.recommended else least
+        room = range(least, max(self.limits.maximum, least) + 1)
+        return fewest(room, last, Fleet(lanes, new), jobs, service)
+
+    def _due(self, job: Waiting, snapshot: Snapshot, service: Service) -> Due:
+        """By when a waiting job must be started, whatever else waits.
+
+        A job that a replica ordered now can still save is to be started within its share of its
+        slack, or as soon as that replica is ready. One that is late in any case is to be started
+        not much later, so that it neither costs a replica of its own nor waits for ever.
+        """
+        soonest = snapshot.now + snapshot.cold_start
+        if job.seconds is not None:
+            own, share = job.seconds, self.known_share
+        else:
+            own, share = service.per_job, self.slack_share
+        if job.deadline is None:
+            latest = target = job.since + self.target_wait
+        else:
+            if job.seconds is None:
+                own = min(own, DEADLINE_SHARE * (job.deadline - job.since))
+            latest = job.deadline - own - service.fixed
+            target = job.since + share * max(latest - job.since, 0.0)
+        if latest >= soonest:
+            return Due(job.since, max(target, soonest), own)
+        late = max(latest - job.since, service.fixed + own)
+        return Due(job.since, max(latest, soonest) + late, own)
+
+    def _expected(
+        self, snapshot: Snapshot, service: Service, samples: tuple[tuple[float, float], ...]
+    ) -> list[Due]:
+        """Arrivals to be counted on until a replica that is ordered now is ready.
+
+        Their rate is the measured one less its own standard error, so that a burst is foreseen and
+        a lone job is not taken for one; or that of the last moments less two of them, whichever is
+        higher. Those who come too early for a new replica to be of use add to the work, but ask for
+        nothing.
+        """
+        whole = _counted_over(samples, snapshot.now, self.rate_window)
+        burst = _counted_over(samples, snapshot.now, BURST_SHARE * self.rate_window)
+        rate = max(_surely(*whole, errors=1.0), _surely(*burst, errors=2.0))
+        if rate <= 0.0:
+            return []
+        gap = 1.0 / rate
+        soonest = snapshot.now + snapshot.cold_start
+        patience = self._patience(snapshot)
+        count = min(int((snapshot.cold_start + self.interval) / gap), MOST_EXPECTED)
+        return [
+            Due(at, at + patience if at + patience >= soonest else math.inf, service.per_job)
+            for at in (snapshot.now + k * gap for k in range(1, count + 1))
+        ]
+
+    def _ahead(
+        self, snapshot: Snapshot, service: Service, samples: tuple[tuple[float, float], ...]
+    ) -> tuple[int, str]:
+        """What the steady load asks for, whatever waits now."""
+        jobs, seconds = _counted_over(samples, snapshot.now, self.load_window)
+        if seconds < self.load_window / 2.0:
+            # A few jobs of a few seconds are no steady load.
+            jobs -= math.sqrt(jobs)
+        if jobs <= 0.0 or seconds <= 0.0:
+            return 0, "nothing waits that would not be served in time"
+        batch = service.batch_seconds(service.batch_limit)
+        load = jobs / seconds * batch / service.batch_limit
+        patience = self._patience(snapshot)
+        if snapshot.cold_start <= patience:
+            kept = math.ceil(load / self.keep)
+            if kept > 1:
+                return kept, f"{load:.1f} are busy on average, so fewer would not do for long"
+            return 0, "nothing waits that would not be served in time"
+        number = staffing(load, patience / batch, self.missed, self.limits.maximum)
+        # Whether to keep a first one is for the limits to say: a pool may be allowed to sleep.
+        return number if number > 1 else 0, (
+            f"{load:.1f} are busy on average, and jobs cannot wait the "
+            f"{snapshot.cold_start:.0f} s that one more takes to start"
+        )
+
+    def _patience(self, snapshot: Snapshot) -> float:
+        return self.target_wait if snapshot.slack is None else self.slack_share * snapshot.slack
+
+    def _counted(
+        self, samples: tuple[tuple[float, float], ...], snapshot: Snapshot
+    ) -> tuple[tuple[float, float], ...]:
+        """The readings of the counter of arrivals to keep, the present one last."""
+        if snapshot.arrived is None:
+            return samples
+        count = float(snapshot.arrived)
+        if samples and count < samples[-1][1]:
+            samples = ()
+        window = max(self.rate_window, self.load_window)
+        kept = [each for each in samples if snapshot.now - each[0] <= window]
+        # The last reading is provisional until it is far enough from the one before it.
+        if len(kept) > 1 and kept[-1][0] - kept[-2][0] < window / SAMPLES:
+            kept.pop()
+        return (*kept, (snapshot.now, count))
+
+
+MOST_EXPECTED: Final = 1000
+"""Expected arrivals that a forecast goes through; a pool that is short by so many is at its
+maximum."""
+
+
+def _told(job: Due, start: float, now: float) -> str:
+    """What a job that starts too late means for the plan."""
+    if math.isinf(start):
+        return "a job waits and no replica is there"
+    what = "would wait" if job.since <= now else "that is expected would wait"
+    return f"with fewer a job {what} {start - job.since:.0f} s"
+
+
+def lanes_of(
+    replicas: tuple[Replica, ...], now: float, service: Service
+) -> list[tuple[float, float]]:
+    """When each replica is free, and its speed.
+
+    The busy ones come first, which stay in any case, then the soonest.
+    """
+    overrun = OVERRUN_SHARE * service.batch_seconds(1)
+    busy = sorted(
+        (r.until if r.until > now else now + overrun / r.speed, r.speed)
+        for r in replicas
+        if r.phase is Phase.BUSY
+    )
+    others = sorted(
+        (now if r.phase is Phase.IDLE else max(r.until, now), r.speed)
+        for r in replicas
+        if r.phase in (Phase.IDLE, Phase.STARTING)
+    )
+    return busy + others
+
+
+def _surely(jobs: float, seconds: float, errors: float) -> float:
+    """A rate less so many standard errors, where arrivals are at random; at least 0."""
+    return max(jobs - errors * math.sqrt(jobs), 0.0) / seconds if seconds > 0.0 else 0.0
+
+
+def _counted_over(
+    samples: tuple[tuple[float, float], ...], now: float, window: float
+) -> tuple[float, float]:
+    """Arrivals, and the seconds in which they came, over at most `window`."""
+    began, first = next(each for each in samples if now - each[0] <= window)
+    ended, last = samples[-1]
+    return last - first, ended - began

@@ -1,0 +1,1 @@
+"""What scales pools, and what tells beforehand how they would scale."""

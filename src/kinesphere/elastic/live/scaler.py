@@ -1,0 +1,206 @@
+"""Decides for every pool, again and again, and has the plan carried out."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from kinesphere.core.catalog import Catalog
+from kinesphere.core.jobs import EventKind, Job
+from kinesphere.core.replicas import ReplicaState, Status
+from kinesphere.core.scaling.plan import Policy, plan
+from kinesphere.core.scaling.values import Memory, Plan
+from kinesphere.elastic.live.sight import LOOK, Seen, snapshot
+from kinesphere.ports import (
+    Backlog,
+    Clock,
+    Ledger,
+    LedgerUnavailable,
+    Planned,
+    Plans,
+    Pools,
+    Record,
+)
+
+BUSY_SECONDS: Final = 60.0
+"""Time over which the share of busy replicas is taken."""
+
+FIRST_START: Final = 30.0
+"""Seconds that a start is taken to need, where it may take longer and was never measured."""
+
+_LEAST: Final = 0.05
+"""Seconds between two decisions at least."""
+
+_NOTHING: Final = Backlog(waiting=0, running=0, oldest=None)
+
+_log = logging.getLogger("kinesphere.scaler")
+
+
+class Hands(Protocol):
+    """Carries a plan out."""
+
+    def resize(self, pool: str, replicas: int, drain: Sequence[str] | None) -> None:
+        """Start replicas until there are so many, or drain those that are named."""
+        ...
+
+
+@dataclass(slots=True)
+class _Course:
+    """One pool's course so far."""
+
+    policy: Policy
+    memory: Memory
+    due: float = 0.0
+    told: int | None = None
+
+
+class Scaler:
+    """Plans for every pool at its policy's pace.
+
+    Arrivals are counted from the news that `tell` gets. Plans and what the policies remember are
+    stored, so that whoever scales next goes on from there.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        policies: Mapping[str, Policy],
+        ledger: Ledger,
+        plans: Plans,
+        pools: Pools,
+        everyone: Callable[[], Sequence[Status]],
+        clock: Clock,
+        hands: Hands | None,
+    ) -> None:
+        """`hands` is None where others carry the plans out, such as KEDA."""
+        self._stages = {pool: stage for pool, (_, stage) in catalog.pools().items()}
+        self._ledger = ledger
+        self._plans = plans
+        self._pools = pools
+        self._everyone = everyone
+        self._clock = clock
+        self._hands = hands
+        self._arrived: Counter[str] = Counter()
+        self._courses = {pool: _Course(policy, Memory()) for pool, policy in policies.items()}
+        self._woken = asyncio.Event()
+        self._used: dict[str, list[tuple[float, int, int]]] = {pool: [] for pool in policies}
+
+    def tell(self, record: Record, job: Job | None) -> None:
+        """Count a job that came to a pool."""
+        event = record.event
+        if event.kind is EventKind.STAGE_FINISHED:
+            self._came(str(event.data["next"]))
+        elif event.kind is EventKind.SUBMITTED and job and not (job.joined or job.cached):
+            self._came(job.pools[0])
+
+    def _came(self, pool: str) -> None:
+        self._arrived[pool] += 1
+        course = self._courses.get(pool)
+        if course is not None and course.told == 0:
+            # The pool sleeps: it is woken now, not at the policy's next look.
+            course.due = 0.0
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Decide for ever."""
+        courses = self._courses
+        for pool, memory in (await self._remembered()).items():
+            if pool in courses:
+                courses[pool].memory = memory
+        while True:
+            now = self._clock.monotonic()
+            due = {pool: course for pool, course in courses.items() if course.due <= now}
+            for course in due.values():
+                course.due = now + course.policy.interval
+            await self._decide(due)
+            soonest = min(course.due for course in courses.values())
+            await self._pause(max(_LEAST, soonest - self._clock.monotonic()))
+
+    async def _pause(self, seconds: float) -> None:
+        """Return after `seconds`, or when a sleeping pool has work."""
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            woken.cancel()
+            self._woken.clear()
+
+    async def _remembered(self) -> Mapping[str, Memory]:
+        while True:
+            try:
+                return {pool: each.memory for pool, each in (await self._plans.latest()).items()}
+            except LedgerUnavailable:
+                await self._clock.sleep(1.0)
+
+    async def _decide(self, courses: Mapping[str, _Course]) -> None:
+        statuses = self._everyone()
+        measures = self._pools.statuses()
+        try:
+            backlogs = await self._ledger.backlogs()
+            queues = dict(
+                zip(
+                    courses,
+                    await asyncio.gather(*(self._ledger.queue(p, LOOK) for p in courses)),
+                    strict=True,
+                )
+            )
+        except LedgerUnavailable as error:
+            _log.warning("the queue is not known: %s", error, extra={"action": "scaler.blind"})
+            backlogs, queues = None, {}
+        now = self._clock.now()
+        decided = []
+        for pool, course in courses.items():
+            own = [status for status in statuses if status.pool == pool]
+            stage = self._stages[pool]
+            seen = Seen(
+                statuses=own,
+                backlog=None if backlogs is None else backlogs.get(pool, _NOTHING),
+                queue=queues.get(pool),
+                pool=measures.get(pool),
+                arrived=self._arrived[pool],
+                busy=self._busy(pool, own),
+                first_start=min(stage.load_limit, FIRST_START),
+            )
+            chosen, course.memory = plan(snapshot(seen, now), course.policy, course.memory)
+            self._carry_out(pool, course, chosen)
+            decided.append(_planned(pool, course, chosen, now))
+        try:
+            await self._plans.store(decided)
+        except LedgerUnavailable as error:
+            _log.warning("plans are not stored: %s", error, extra={"action": "scaler.unstored"})
+
+    def _carry_out(self, pool: str, course: _Course, chosen: Plan) -> None:
+        if course.told != chosen.replicas:
+            facts = {"action": "scaler.planned", "pool": pool, "replicas": chosen.replicas}
+            _log.info("%s: %s", pool, chosen.reason, extra=facts)
+            course.told = chosen.replicas
+        if self._hands is not None:
+            self._hands.resize(pool, chosen.replicas, chosen.drain)
+
+    def _busy(self, pool: str, statuses: Sequence[Status]) -> float | None:
+        """Mean share of the serving replicas that were busy at the last looks."""
+        now = self._clock.monotonic()
+        busy = sum(status.state is ReplicaState.BUSY for status in statuses)
+        serving = busy + sum(status.state is ReplicaState.READY for status in statuses)
+        kept = [each for each in self._used[pool] if now - each[0] < BUSY_SECONDS]
+        self._used[pool] = [*kept, (now, busy, serving)]
+        total = sum(serving for _, _, serving in self._used[pool])
+        return sum(busy for _, busy, _ in self._used[pool]) / total if total else None
+
+
+def _planned(pool: str, course: _Course, chosen: Plan, now: float) -> Planned:
+    return Planned(
+        pool=pool,
+        replicas=chosen.replicas,
+        recommended=chosen.recommended,
+        reason=chosen.reason,
+        policy=course.policy.name,
+        tier=chosen.tier,
+        at=now,
+        memory=course.memory,
+    )
