@@ -115,8 +115,8 @@ async def asked(folder: Path, requests: int, *, cached: bool) -> dict[str, float
     model = Model("choreo", "1", "motion", "", (stage,), ("bvh",), durations=(0.5, 30.0))
     intake = Service(
         catalog=Catalog((model,)), ledger=ledger, hints=EmbeddedHints(clock), feed=feed,
-        artifacts=artifacts, pools=NoPools(), clock=clock, new_id=lambda: str(ULID()),
-        new_seed=lambda: 1, terms=Terms(),
+        artifacts=artifacts, pools=NoPools(), releases=ledger.releases, plans=ledger.plans,
+        clock=clock, new_id=lambda: str(ULID()), new_seed=lambda: 1, terms=Terms(),
     ).intake  # fmt: skip
     ask = MotionAsk(prompt=str(REQUEST["prompt"]))
     if cached:

@@ -116,7 +116,6 @@ def main() -> None:
         "KINESPHERE_REPLICAS": "choreo=0",
         "KINESPHERE_MODELS": "choreo",
         "KINESPHERE_LOG_LEVEL": "warning",
-        "KINESPHERE_MAX_CONNECTIONS": str(options.streams + 100),
     }
     with tempfile.TemporaryDirectory() as folder:
         server = ServerProcess(Path(folder) / "data", settings).start(ready=False)

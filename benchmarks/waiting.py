@@ -4,7 +4,10 @@ Starts the real server and a closed loop of clients, each with one request under
 one second, with a seed of its own. Prints JSON with the times of the requests that were admitted,
 refusals by code, and what the same number of clients costs the server in processor time.
 
-    python -m benchmarks.waiting [--clients 10 100 1000] [--seconds 20]
+    python -m benchmarks.waiting [--clients 10 100 1000] [--seconds 20] [--simulated]
+
+With `--simulated` a stand-in for a GPU answers, which takes 0.2 s a batch of at most 16 and 0.02 s
+a job; else choreo, which shares the processors with the server.
 """
 
 import argparse
@@ -21,6 +24,11 @@ from benchmarks.streams import cpu
 from tests.servers import ServerProcess
 
 SEEDS = count(1)
+GPU = {
+    "name": "gpu",
+    "payload": 1_000,
+    "stages": [{"fixed": 0.2, "per_job": 0.02, "batch_limit": 16}],
+}
 
 
 class Loop:
@@ -78,11 +86,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--simulated", action="store_true", help="a stand-in for a GPU answers")
     options = parser.parse_args()
     settings = {
-        "KINESPHERE_MODELS": "choreo",
+        "KINESPHERE_MODELS": "gpu" if options.simulated else "choreo",
+        "KINESPHERE_SIMULATED": json.dumps([GPU] if options.simulated else []),
         "KINESPHERE_LOG_LEVEL": "warning",
-        "KINESPHERE_MAX_CONNECTIONS": str(max(options.clients) + 100),
         "KINESPHERE_USER_QUEUE_LIMIT": str(2 * max(options.clients)),
     }
     with tempfile.TemporaryDirectory() as folder:

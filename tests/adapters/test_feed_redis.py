@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from deploy.onebox.redis_server import RedisServer, redis_server
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from kinesphere.adapters.ledger_tail import REMEMBERED, Tail, last
 from kinesphere.core.jobs import Event, EventKind
 from kinesphere.ports import Feed, LedgerUnavailable, Progress, Record
 from tests.contracts.feed import FeedContract, heard, progress, record
-from deploy.onebox.redis_server import RedisServer, redis_server
 from tests.waiting import wait_until
 
 QUICK = Paces(gap=0.05, away=0.05, check=60.0, silence=0.3, retry=0.02, longest_retry=0.1)

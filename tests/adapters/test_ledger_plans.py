@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Executable, event
 
 from kinesphere.adapters import migrations
-from kinesphere.adapters.sql import bulk, operations, readings, schema, transaction
+from kinesphere.adapters.sql import operations, places, readings, schema, transaction
 from kinesphere.adapters.sql.engines import create_writer
 from kinesphere.core.jobs import State
 from kinesphere.ports import JobQuery
@@ -32,13 +32,14 @@ QUERIES: dict[str, Executable] = {
     "expire": operations.TO_EXPIRE,
     "forget": operations.TO_FORGET,
     "load": transaction.LOAD,
-    "virtual": transaction.VIRTUAL,
-    "finishes": transaction.FINISHES,
+    "virtual": places.VIRTUAL,
+    "finishes": places.FINISHES,
     "known": transaction.KNOWN,
-    "answering": transaction.ANSWERING,
+    "leads": transaction.LEADS,
+    "answering": readings.ANSWERING,
     "followers": transaction.FOLLOWERS,
     "lent": transaction.LENT,
-    "passed": bulk.PASSED,
+    "passed": places.PASSED,
     "get": readings.GET,
     "open": readings.OPEN,
     "oldest": readings.OLDEST,
@@ -55,6 +56,7 @@ QUERIES: dict[str, Executable] = {
 }
 PARAMETERS: dict[str, Any] = {
     "ids": ["a", "b"],
+    "content": "a",
     "contents": ["a", "b"],
     "keys": ["a", "b"],
     "leader": "a",

@@ -6,9 +6,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from operator import methodcaller
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Connection, create_engine, text
 
 from kinesphere.adapters.ledger_memory import MemoryLedger
 from kinesphere.adapters.ledger_sql import SqlLedger
@@ -29,6 +37,7 @@ from kinesphere.core.jobs import (
 from kinesphere.ports import Hold, IdempotencyKey, JobQuery, Ledger, Standing
 from tests.clock import VirtualClock
 from tests.contracts.ledger import Jobs, RecordingFeed, artifact
+from tests.postgres import postgres
 
 POOLS = ("shape", "texture")
 users = st.sampled_from(("ada", "bob", "cyd"))
@@ -43,14 +52,17 @@ class LedgersAgree(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.clock = VirtualClock()
         self.feeds = (RecordingFeed(), RecordingFeed())
-        url = f"sqlite:///{self.directory.name}/ledger.db"
-        self.sql = self.loop.run_until_complete(SqlLedger.open(url, self.clock, self.feeds[1]))
+        self.sql = self.loop.run_until_complete(self.opened())
         self.ledgers: tuple[Ledger, ...] = (MemoryLedger(self.clock, self.feeds[0]), self.sql)
         self.jobs = Jobs(self.clock)
         self.known: dict[str, Job] = {}
         self.holds: list[Hold] = []
         self.files: dict[str, int] = {}
         self.spoilt = False
+
+    async def opened(self) -> SqlLedger:
+        url = f"sqlite:///{self.directory.name}/ledger.db"
+        return await SqlLedger.open(url, self.clock, self.feeds[1])
 
     def teardown(self) -> None:
         self.loop.run_until_complete(self.sql.close())
@@ -234,6 +246,34 @@ class LedgersAgree(RuleBasedStateMachine):
                 assert leader.precedence >= job.priority
         flying = [j.content for j in listed if j.content and not j.ended and j.leader is None]
         assert len(flying) == len(set(flying))
+
+
+class Timed(SqlLedger):
+    """A ledger on PostgreSQL whose time can be moved, which the database's cannot."""
+
+    def _now(self, _connection: Connection) -> float:
+        return self._clock.now()
+
+
+class LedgersAgreeOnPostgres(LedgersAgree):
+    url = ""
+
+    async def opened(self) -> SqlLedger:
+        engine = create_engine(self.url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        engine.dispose()
+        return await Timed.open(self.url, self.clock, self.feeds[1])
+
+
+@pytest.mark.slow
+def test_memory_and_postgres_agree() -> None:
+    with postgres() as url:
+        LedgersAgreeOnPostgres.url = url
+        run_state_machine_as_test(
+            LedgersAgreeOnPostgres, settings=settings(TestLedgersAgree.settings, max_examples=8)
+        )
 
 
 TestLedgersAgree = LedgersAgree.TestCase

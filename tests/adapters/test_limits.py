@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from deploy.onebox.redis_server import RedisServer, redis_server
 
 from kinesphere.adapters.clock import SystemClock
 from kinesphere.adapters.limits_memory import MemoryLimits
@@ -16,7 +17,6 @@ from kinesphere.adapters.limits_redis import PAUSE, RedisLimits
 from kinesphere.ports import Quota
 from tests.clock import VirtualClock
 from tests.contracts.limits import FIVE, LimitsContract
-from deploy.onebox.redis_server import RedisServer, redis_server
 
 
 @pytest.fixture

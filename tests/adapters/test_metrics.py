@@ -17,6 +17,7 @@ from kinesphere.http.gateway import HttpMetrics
 from kinesphere.ports import Backlog, LedgerUnavailable, Record
 from kinesphere.worker.status import Observer
 from tests.clock import VirtualClock
+from tests.contracts.releases import release
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -252,15 +253,27 @@ async def test_the_page_lists_every_metric_with_type_and_labels(server: Server) 
     assert {name: family.type for name, family in shown.items()} == listed
 
 
+READING = Reading(
+    backlogs={},
+    counts={("choreo", State.FAILED): 1},
+    memory={"choreo": 1},
+    plans={"choreo": 1},
+    releases={"motion": release(1)},
+    gpu_utilization={"0": 1.0},
+    redis_queue=1,
+)
+
+
 async def test_the_listed_labels_are_those_of_the_series(server: Server) -> None:
-    server.reading = Reading({}, {("choreo", State.FAILED): 1}, {"choreo": 1}, {"0": 1.0}, 1)
+    server.reading = READING
     for kind in EventKind:
         server.tell(kind, job(), code="OOM_HOST", waited=1)
     server.tell(EventKind.REQUEUED, job())
     await test_what_workers_tell(server)
-    server.reading = Reading({}, {("choreo", State.FAILED): 1}, {"choreo": 1}, {"0": 1.0}, 1)
+    server.reading = READING
     server.metrics.replica_entered("choreo", "a", ReplicaState.READY)
     server.metrics.request("GET", "/", 200, 0.1)
+    server.metrics.release("motion", "promoted")
     server.metrics.job_settled(judged(warned=["limit_knee"]))
     shown = await server.families()
     for one in server.metrics.book.described:

@@ -172,6 +172,14 @@ def test_cancelling_a_job(kinesphere: Run) -> None:
     assert "cancelled" in done.stdout
 
 
+def test_reviving_a_job(kinesphere: Run) -> None:
+    with faulty_server() as faulty:
+        faulty.on(f"POST /v1/jobs/{JOB}/revive", answer(job("queued")))
+        done = kinesphere("revive", JOB, "--url", faulty.url)
+    assert done.returncode == 0
+    assert "queued" in done.stdout
+
+
 def test_the_demonstration_works_again_and_again(kinesphere: Run, tmp_path: Path) -> None:
     for _ in range(2):
         done = kinesphere("demo", "--out", "out", KINESPHERE_PORT="not for the demonstration")

@@ -8,6 +8,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
+from deploy.onebox.s3_server import CREDENTIALS, s3_server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,6 @@ from kinesphere.ports import (
     StorageFailed,
 )
 from tests.clock import VirtualClock
-from deploy.onebox.s3_server import CREDENTIALS, s3_server
 
 
 class SigningStore(Artifacts, SignedFiles, Protocol):

@@ -45,6 +45,15 @@ NEEDS: Final = {
     "GET /metrics": OPERATE,
     "GET /v1/pools": OPERATE,
     "GET /v1/pools/{pool}": OPERATE,
+    "GET /v1/pools/{pool}/plan": OPERATE,
+    "POST /v1/jobs/{job_id}/revive": OPERATE,
+    "GET /v1/releases": OPERATE,
+    "GET /v1/releases/{task}": OPERATE,
+    "PUT /v1/releases/{task}": OPERATE,
+    "POST /v1/releases/{task}/pause": OPERATE,
+    "POST /v1/releases/{task}/resume": OPERATE,
+    "POST /v1/releases/{task}/promote": OPERATE,
+    "POST /v1/releases/{task}/abort": OPERATE,
     "GET /v1/keys": OPERATE,
     "POST /v1/keys": OPERATE,
     "DELETE /v1/keys/{key_id}": OPERATE,
@@ -196,7 +205,9 @@ def test_who_may_operate_may_do_everything(house: House, route: str) -> None:
 
 
 OF_ONE_JOB: Final = [
-    r for r in NEEDS if "{job_id}" in r or "{task_id}" in r or r == "POST /validate"
+    r
+    for r in NEEDS
+    if NEEDS[r] == GENERATE and ("{job_id}" in r or "{task_id}" in r or r == "POST /validate")
 ]
 
 

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from kinesphere.http.connections import RESERVE
+from kinesphere.http.server import RESERVED, connections_within
 from tests.servers import ServerProcess
 
 TERMS = {
@@ -288,3 +290,12 @@ def test_refusals_are_counted(strict: ServerProcess, wire: Wire) -> None:
     wire.rest()
     page = httpx.get(strict.url + "/metrics").text
     assert 'kinesphere_http_requests_total{method="OTHER",route="unmatched",status="400"}' in page
+
+
+def test_connections_leave_room_for_files(caplog: pytest.LogCaptureFixture) -> None:
+    assert connections_within(20_000, 10_000) == 10_000
+    assert not caplog.records
+    fewer = connections_within(1_024, 10_000)
+    assert fewer == 1_024 - RESERVED - RESERVE
+    assert str(fewer) in caplog.text
+    assert connections_within(64, 10_000) == 1

@@ -44,7 +44,7 @@ def test_a_prompt_becomes_a_motion(http: httpx.Client) -> None:
     job = answer.json()
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
     assert job["eta"]["seconds"] > 0
-    assert datetime.fromisoformat(job["eta"]["at"]) > datetime.fromisoformat(job["created_at"])
+    assert datetime.fromisoformat(job["eta"]["time"]) > datetime.fromisoformat(job["created_at"])
     done = finished(http, job)
     assert (done["state"], done["progress"], done["attempts"]) == ("succeeded", 1.0, 1)
     assert done["model"]["name"] == "choreo"
@@ -141,6 +141,14 @@ def test_a_finished_job_cannot_be_cancelled(http: httpx.Client) -> None:
     job = finished(http, submit(http, "squat"))
     answer = http.delete(f"/v1/jobs/{job['id']}")
     assert (answer.status_code, answer.json()["error_code"]) == (409, "JOB_FINISHED")
+
+
+def test_what_has_not_failed_is_not_revived(http: httpx.Client) -> None:
+    job = finished(http, submit(http, "squat"))
+    answer = http.post(f"/v1/jobs/{job['id']}/revive")
+    assert (answer.status_code, answer.json()["error_code"]) == (409, "JOB_NOT_REVIVABLE")
+    missing = http.post("/v1/jobs/01KAZ6T3V9S2Q4W8E0R5Y7T1J3/revive")
+    assert (missing.status_code, missing.json()["error_code"]) == (404, "JOB_NOT_FOUND")
 
 
 def test_a_job_is_cancelled_once(http: httpx.Client) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from deploy.onebox.redis_server import redis_server
 
 from kinesphere.adapters.clock import SystemClock
 from kinesphere.settings import Settings
 from kinesphere.wiring import api_keys
 from tests.http.test_refusals import assert_problem
-from deploy.onebox.redis_server import redis_server
 from tests.servers import ServerProcess
 
 LIMITED = {
@@ -106,11 +106,11 @@ def test_headers_of_proxies_that_are_not_trusted_are_ignored(tmp_path: Path) -> 
     running = ServerProcess(tmp_path / "data", terms).start(ready=False)
     with httpx.Client(base_url=running.url) as client:
         statuses = [
-            client.get("/nowhere", headers={"x-forwarded-for": f"203.0.113.{n}"}).status_code
+            client.get("/v1/artifacts/x", headers={"x-forwarded-for": f"203.0.113.{n}"}).status_code
             for n in range(65)
         ]
     assert running.stop() == 0
-    assert statuses[:60] == [404] * 60
+    assert statuses[:60] == [403] * 60
     assert set(statuses[60:]) == {429}
 
 
@@ -166,7 +166,7 @@ def test_a_user_s_jobs_that_wait_are_bounded(limited: httpx.Client) -> None:
 @pytest.mark.slow
 def test_two_servers_share_one_count_and_go_on_without_it(tmp_path: Path) -> None:
     with redis_server() as redis:
-        terms = {**LIMITED, "KINESPHERE_RATE_LIMIT_REDIS": redis.url}
+        terms = {**LIMITED, "KINESPHERE_REDIS_URL": redis.url}
         servers = [ServerProcess(tmp_path / name, terms).start(ready=False) for name in ("a", "b")]
         clients = [httpx.Client(base_url=server.url) for server in servers]
 
@@ -196,3 +196,13 @@ def test_two_servers_share_one_count_and_go_on_without_it(tmp_path: Path) -> Non
             assert server.stop() == 0
             actions = [line.get("action") for line in server.logged()]
             assert actions.count("limits.degraded") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/v1/motion", "/health", "/v1/artifacts/{key:path}"])
+def test_a_rate_that_would_not_be_kept_stops_the_start(tmp_path: Path, path: str) -> None:
+    running = ServerProcess(tmp_path / "data", {"KINESPHERE_RATE_LIMIT_ROUTES": f"{path}=1"})
+    with pytest.raises(AssertionError) as refused:
+        running.start(ready=False)
+    assert f"rate_limit_routes has {path}, which is no route that is counted" in str(refused.value)
+    assert "/v1/motions" in str(refused.value)

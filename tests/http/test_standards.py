@@ -43,8 +43,18 @@ def test_the_page_of_the_api_may_load_its_own_parts(http: httpx.Client) -> None:
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert "'unsafe-inline'" not in rules["script-src"]
     assert page.text.count("<script>") == rules["script-src"].count("'sha256-")
-    for address in re.findall(r'(?:src|href)="(https:[^"]+)"', page.text):
-        assert address.startswith("https://cdn.jsdelivr.net/")
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(parts) == 3
+    assert "data:," in parts
+    for path in set(parts) - {"data:,"}:
+        # All from this server: it may stand where there is no other.
+        assert path.startswith("/docs/")
+        part = http.get(path)
+        assert part.status_code == 200
+        assert part.headers["content-type"].startswith(("text/javascript", "text/css"))
+        assert "swagger" in part.text
+        assert "max-age" in part.headers["cache-control"]
+    assert "http" not in rules["script-src"] + rules["style-src"]
     assert rules["connect-src"] == "'self'"
 
 
@@ -110,7 +120,7 @@ def test_no_other_site_may(public: httpx.Client, origin: str) -> None:
     assert "access-control-allow-origin" not in found.headers
     wants = {"origin": origin, "access-control-request-method": "POST"}
     refused = public.options("/v1/motions", headers=wants)
-    assert refused.status_code == 400
+    assert refused.status_code == 403
     assert "access-control-allow-origin" not in refused.headers
 
 
@@ -238,3 +248,46 @@ def test_an_error_that_nobody_foresaw_is_a_problem_with_all_headers(tmp_path: Pa
 
 
 PNG = (Path(__file__).parents[1] / "engines/relief/pictures/mug.jpg").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"origin": "https://evil.example", "access-control-request-method": "POST"}, "origin"),
+        (
+            {
+                "origin": "https://studio.example.com",
+                "access-control-request-method": "PATCH",
+                "access-control-request-headers": "x-other",
+            },
+            "method, headers",
+        ),
+    ],
+)
+def test_a_preflight_is_refused_as_everything_is(
+    public: httpx.Client, wanted: dict[str, str], reason: str
+) -> None:
+    answer = public.options("/v1/motions", headers=wanted)
+    assert_problem(answer, 403, "ORIGIN_FORBIDDEN", None)
+    assert reason in answer.json()["detail"]
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_refused_method_is_told_which_there_are(http: httpx.Client) -> None:
+    answer = http.patch("/v1/jobs/01KAZ6T3V9S2Q4W8E0R5Y7T1S3")
+    assert_problem(answer, 405, "METHOD_NOT_ALLOWED", None)
+    assert answer.headers["allow"] == "DELETE, GET"
+
+
+def test_refusals_are_counted_with_their_route(http: httpx.Client) -> None:
+    assert http.patch("/v1/jobs/01KAZ6T3V9S2Q4W8E0R5Y7T1S3").status_code == 405
+    assert http.get("/v1/models", headers={"host": "elsewhere.example"}).status_code == 421
+    assert http.get("/nowhere").status_code == 404
+    page = http.get("/metrics").text
+    for labels in (
+        'method="PATCH",route="/v1/jobs/{job_id}",status="405"',
+        'method="GET",route="/v1/models",status="421"',
+        'method="GET",route="unmatched",status="404"',
+    ):
+        assert labels in page

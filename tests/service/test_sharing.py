@@ -13,6 +13,7 @@ from kinesphere.adapters.artifacts_local import LocalArtifacts
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.ledger_memory import MemoryLedger
+from kinesphere.adapters.releases_memory import MemoryReleases
 from kinesphere.core.admission import Service as SpeedOf
 from kinesphere.core.catalog import Catalog, Model, Stage
 from kinesphere.core.failures import Rejected
@@ -22,6 +23,7 @@ from kinesphere.ports import PoolStatus, Progress, Record
 from kinesphere.service import Caller, Service, Terms
 from tests import pictures
 from tests.clock import VirtualClock
+from tests.plans import RememberedPlans
 from tests.waiting import wait_until
 
 ANN, BOB = Caller("ann"), Caller("bob")
@@ -57,6 +59,8 @@ class Place:
             feed=self.feed,
             artifacts=self.artifacts,
             pools=OneEach(),
+            plans=RememberedPlans(),
+            releases=MemoryReleases(),
             clock=self.clock,
             new_id=lambda: f"J{next(numbers):02d}",
             new_seed=lambda: next(numbers),
@@ -135,6 +139,18 @@ async def test_a_full_queue_refuses_new_work_only(tmp_path: Path) -> None:
     await place.ask(other)
     assert (await place.ask()).cached
     assert (await place.ask(key="k")).state is State.SUCCEEDED
+
+
+async def test_a_deadline_refuses_new_work_only(place: Place) -> None:
+    soon = place.clock.now() + 0.001
+    with pytest.raises(Rejected) as refused:
+        await place.ask(replace(WALK, deadline=soon))
+    assert refused.value.code == "DEADLINE_UNREACHABLE"
+    await place.ask()
+    assert (await place.ask(replace(WALK, deadline=soon), caller=BOB)).joined
+    await place.make()
+    later = replace(WALK, deadline=place.clock.now() + 0.001)
+    assert (await place.ask(later)).cached
 
 
 async def test_a_replay_comes_before_whatever_would_be_refused(place: Place) -> None:

@@ -140,7 +140,7 @@ async def test_no_claim_while_the_ledger_is_away(bench: Bench) -> None:
 
 async def test_work_is_found_without_hints(bench: Bench) -> None:
     class Down:
-        def ring(self, pool: str) -> None:
+        def ring(self, pool: str, job_id: str = "") -> None:
             pass
 
         async def wait(self, pool: str, seconds: float) -> bool:

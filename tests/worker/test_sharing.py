@@ -78,7 +78,7 @@ async def test_an_heir_has_the_result_of_the_run_that_goes_on(bench: Bench, tmp_
     leader, heir, last = await shared(bench)
     replica, mark = waiting(bench, tmp_path)
     await bench.told(leader)
-    jobs = Jobs(bench.seams.ledger, bench.seams.feed)
+    jobs = Jobs(bench.seams.ledger, bench.seams.feed, bench.seams.hints)
     assert jobs.progress(await bench.job(last)) == (0.5, "waiting")
     await bench.seams.ledger.apply(leader, Cancel())
     mark.touch()

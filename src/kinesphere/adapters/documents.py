@@ -20,6 +20,7 @@ def _plain(value: object) -> object:
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 _DECODER = msgspec.json.Decoder()
 _FIELDS: Final = tuple(field.name for field in fields(Job))
+_KNOWN: Final = frozenset(_FIELDS)
 _ALL: Final = attrgetter(*_FIELDS)
 _PUT: Final = tuple(vars(Job)[name].__set__ for name in _FIELDS)
 _PUT_REQUEST: Final = vars(Job)["request"].__set__
@@ -42,8 +43,10 @@ def encode_job(job: Job) -> str:
 
 
 def decode_job(text: str) -> Job:
-    """The job that `encode_job` wrote."""
+    """The job that `encode_job` wrote; without the fields that only a later release knows."""
     found = _DECODER.decode(text)
+    for name in found.keys() - _KNOWN:
+        del found[name]
     found["state"] = State(found["state"])
     found["pools"] = tuple(found["pools"])
     for files in ("inputs", "artifacts"):

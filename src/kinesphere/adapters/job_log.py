@@ -78,6 +78,7 @@ class JobLog:
             "user": job.user,
             "model": job.model,
             "request_id": job.request_id or None,
+            "trace_id": job.trace_id,
             "clip_sec": job.request.get("duration"),
         }
         prompt, detail = job.request.get("prompt"), event.data.get("detail")

@@ -47,6 +47,7 @@ from kinesphere.ports import (
     JobUnknown,
     LedgerUnavailable,
     Line,
+    Queued,
     Record,
     Standing,
     Submission,
@@ -251,6 +252,14 @@ class MemoryLedger:
         since = self._pools[pool].since
         first = since.first(1, lambda ready_at: ready_at > now, self._claimable(now))
         return self._jobs[first[0]].ready_at if first else None
+
+    async def queue(self, pool: str, limit: int) -> tuple[Queued, ...]:
+        """See the port."""
+        self._opened()
+        if pool not in self._pools:
+            return ()
+        waiting = (self._jobs[job_id] for job_id in self._pools[pool].queue.first(limit))
+        return tuple(Queued(job.ready_at, job.deadline, job.weight) for job in waiting)
 
     async def line(self, job: Job) -> tuple[Line, ...]:
         """See the port."""

@@ -18,9 +18,11 @@ from kinesphere.adapters.documents import detached
 from kinesphere.adapters.sql import operations, readings
 from kinesphere.adapters.sql.engines import BUSY_SECONDS, create_readers, create_writer
 from kinesphere.adapters.sql.outbox import SqlOutbox
+from kinesphere.adapters.sql.plans import SqlPlans
 from kinesphere.adapters.sql.presence import SqlPresence
+from kinesphere.adapters.sql.releases import SqlReleases
 from kinesphere.adapters.sql.rows import key_name
-from kinesphere.adapters.sql.transaction import NOTHING, Reads, Transaction
+from kinesphere.adapters.sql.transaction import NOTHING, SEARCHES, Reads, Transaction
 from kinesphere.adapters.sql.writer import Writer
 from kinesphere.core.jobs import Command, Job, Refused, State
 from kinesphere.ports import (
@@ -32,6 +34,7 @@ from kinesphere.ports import (
     JobQuery,
     LedgerUnavailable,
     Line,
+    Queued,
     Record,
     Standing,
     Submission,
@@ -62,7 +65,9 @@ class SqlLedger:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._closed = False
         self.outbox = SqlOutbox(self._write, self._read, self._now)
+        self.plans = SqlPlans(self._write, self._read)
         self.presence = SqlPresence(self._write, self._read, self._now)
+        self.releases = SqlReleases(self._write, self._read)
 
     @classmethod
     async def open(
@@ -97,7 +102,6 @@ class SqlLedger:
         """See the port."""
         submit = partial(operations.submit, job=detached(job), key=key, missing=missing)
         reads = Reads(
-            place=((job.pool, job.precedence), job.user),
             key=None if key is None else key_name(job.user, key.key),
             content=job.content,
         )
@@ -129,7 +133,7 @@ class SqlLedger:
     async def claim(self, pool: str, worker: str, limit: int, lease: float) -> tuple[Job, ...]:
         """See the port."""
         claim = partial(operations.claim, pool=pool, worker=worker, limit=limit, lease=lease)
-        return await self._write(claim)
+        return await self._write(claim, SEARCHES)
 
     async def apply(self, job_id: str, command: Command) -> Job:
         """See the port."""
@@ -143,11 +147,12 @@ class SqlLedger:
 
     async def reap(self, limit: int = 100) -> tuple[Job, ...]:
         """See the port."""
-        return await self._write(partial(operations.reap, limit=limit))
+        return await self._write(partial(operations.reap, limit=limit), SEARCHES)
 
     async def recover(self, worker_prefix: str) -> tuple[Job, ...]:
         """See the port."""
-        return await self._write(partial(operations.recover, worker_prefix=worker_prefix))
+        recover = partial(operations.recover, worker_prefix=worker_prefix)
+        return await self._write(recover, SEARCHES)
 
     async def events(
         self, after: int = 0, job_id: str | None = None, limit: int = 1000
@@ -163,6 +168,10 @@ class SqlLedger:
         """See the port."""
         return await self._read(partial(readings.line, job=job))
 
+    async def queue(self, pool: str, limit: int) -> tuple[Queued, ...]:
+        """See the port."""
+        return await self._read(partial(readings.queue, pool=pool, limit=limit))
+
     async def counts(self) -> Mapping[tuple[str, State], int]:
         """See the port."""
         return await self._read(readings.counts)
@@ -173,7 +182,8 @@ class SqlLedger:
 
     async def forget(self, before: float, limit: int = 100) -> tuple[Job, ...]:
         """See the port."""
-        return await self._write(partial(operations.forget, before=before, limit=limit))
+        forget = partial(operations.forget, before=before, limit=limit)
+        return await self._write(forget, SEARCHES)
 
     async def lent(self, keys: Sequence[str]) -> frozenset[str]:
         """See the port."""

@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from kinesphere.core.jobs import State
+from kinesphere.core.rollout import Release
 from kinesphere.ports import Backlog
 
 _NOTHING: Final = Backlog(waiting=0, running=0, oldest=None)
@@ -31,16 +32,20 @@ class Reading:
     Attributes:
         backlogs: As the ledger tells, by pool; a pool that is missing has nothing to do.
         counts: Jobs kept, by model and state.
+        plans: What the scaler decided, replicas by pool.
         memory: Bytes of main memory of a pool's engine processes together, by pool.
         gpu_utilization: Percent of time that a GPU was busy, by GPU.
         redis_queue: Hints waiting in Redis.
+        releases: The last release of each task, by task.
     """
 
     backlogs: Mapping[str, Backlog] | None = None
     counts: Mapping[tuple[str, State], int] | None = None
+    plans: Mapping[str, int] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict)
     gpu_utilization: Mapping[str, float] = field(default_factory=dict)
     redis_queue: int | None = None
+    releases: Mapping[str, Release] | None = None
 
 
 GAUGES: Final = (
@@ -69,11 +74,23 @@ GAUGES: Final = (
         "Jobs that the ledger keeps, those that ended included.",
     ),
     Described(
+        "kinesphere_release_weight", "gauge", ("task", "model"), "share",
+        "Part of a task's traffic that its last release gives a model, 0 to 1.",
+    ),
+    Described(
+        "kinesphere_release_evidence", "gauge", ("task", "test"), "",
+        "E-value of a running release's test: the canary is rolled back at 4 / alpha.",
+    ),
+    Described(
         "kinesphere_ledger_up", "gauge", (), "",
         "1 when the ledger answered this scrape, else 0; what it would have told is then absent.",
     ),
     Described(
         "kinesphere_replicas", "gauge", ("pool", "state"), "replicas", "Replicas by state."
+    ),
+    Described(
+        "kinesphere_plan_replicas", "gauge", ("pool",), "replicas",
+        "How many replicas the scaler wants. Absent where no policy scales the pool.",
     ),
     Described(
         "kinesphere_replica_memory_bytes", "gauge", ("pool",), "bytes",
@@ -123,5 +140,24 @@ def backlog_samples(
         "kinesphere_running_jobs": [((p,), b.running) for p, b in pools.items()],
         "kinesphere_oldest_wait_seconds": [
             ((p,), 0.0 if b.oldest is None else max(0.0, now - b.oldest)) for p, b in pools.items()
+        ],
+    }
+
+
+def release_samples(releases: Mapping[str, Release]) -> dict[str, list[Sample]]:
+    """The gauges of the last release of each task."""
+    weights: list[Sample] = []
+    for task, release in releases.items():
+        weights += [
+            ((task, release.canary), release.part),
+            ((task, release.stable), 1.0 - release.part),
+        ]
+    return {
+        "kinesphere_release_weight": weights,
+        "kinesphere_release_evidence": [
+            ((task, question), test.evidence)
+            for task, release in releases.items()
+            if not release.over
+            for question, test in release.evidence.tests.items()
         ],
     }

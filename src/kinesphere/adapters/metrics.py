@@ -14,7 +14,14 @@ from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0, disable_created_metrics,
 
 from kinesphere.adapters.job_news import error_code
 from kinesphere.adapters.metric_book import Book
-from kinesphere.adapters.metric_gauges import GAUGES, Gauges, Reading, Sample, backlog_samples
+from kinesphere.adapters.metric_gauges import (
+    GAUGES,
+    Gauges,
+    Reading,
+    Sample,
+    backlog_samples,
+    release_samples,
+)
 from kinesphere.adapters.metric_quality import QualityMetrics
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.jobs import TERMINAL, EventKind, Job
@@ -153,6 +160,11 @@ class Metrics:
             "again; given_up; gone, as the receiver said; forbidden, so nothing was sent.",
             ("outcome",),
         )
+        self._releases = counter(
+            "kinesphere_release_verdicts_total",
+            "What releases did: started, stepped, promoted, rolled_back, paused, resumed, aborted.",
+            ("task", "verdict"),
+        )
         self._limit_fallbacks = counter(
             "kinesphere_limit_fallbacks_total",
             "Requests counted in this process because Redis did not answer.",
@@ -256,6 +268,10 @@ class Metrics:
         """Count an attempt to deliver a webhook."""
         self._webhooks.labels(outcome).inc()
 
+    def release(self, task: str, what: str) -> None:
+        """Count what a release did."""
+        self._releases.labels(task, what).inc()
+
     def limit_fallback(self) -> None:
         """Count a request that Redis should have counted."""
         self._limit_fallbacks.inc()
@@ -284,6 +300,7 @@ class Metrics:
             "kinesphere_ledger_up": [((), float(reading.backlogs is not None))],
             "kinesphere_replicas": self._replica_samples(),
             "kinesphere_replica_memory_bytes": [((p,), v) for p, v in reading.memory.items()],
+            "kinesphere_plan_replicas": [((p,), v) for p, v in reading.plans.items()],
             "hy_motion_gpu_utilization": [((g,), v) for g, v in reading.gpu_utilization.items()],
             "hy_motion_avg_latency_ms": self._recent_mean(),
         }
@@ -291,6 +308,8 @@ class Metrics:
             samples["redis_queue_length"] = [((), reading.redis_queue)]
         if reading.backlogs is not None:
             samples |= backlog_samples(reading.backlogs, self._tasks, self._clock.now())
+        if reading.releases is not None:
+            samples |= release_samples(reading.releases)
         if reading.counts is not None:
             samples["kinesphere_stored_jobs"] = [
                 ((model, state.value), number) for (model, state), number in reading.counts.items()

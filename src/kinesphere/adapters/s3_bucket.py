@@ -57,6 +57,11 @@ async def prepare(
             )
         extra = {"action": "artifacts.bucket_made"}
         _log.info("bucket %s was made", location.bucket, extra=extra)
+    if refusal is not None and "RequestTimeTooSkewed" in str(refusal):
+        raise StorageFailed(
+            f"the clock of this machine and that of the store at {location.address} differ by more "
+            f"than the store allows: set this machine's clock ({said(refusal)})"
+        )
     if refusal is not None and " 40" in str(refusal):
         raise StorageFailed(
             f"bucket {location.bucket} may not be used with these credentials: allow "

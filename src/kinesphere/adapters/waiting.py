@@ -63,6 +63,13 @@ class Queue:
         end = bisect_left(order, (tag, job_id))
         return [(each, weight) for each, _, weight in order[: min(end, limit)]]
 
+    def first(self, limit: int) -> list[str]:
+        """The jobs that are first in the order, ready or not."""
+        found: list[str] = []
+        for priority in sorted(self._orders, reverse=True):
+            found += [job_id for _, job_id, _ in self._orders[priority][: limit - len(found)]]
+        return found
+
     def loads(self) -> Mapping[int, Load]:
         """What waits, by priority."""
         return {

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from kinesphere.cli import cluster_commands
+from kinesphere.cli import cluster_commands, release_commands
 
 app: Final = typer.Typer(
     name="kinesphere",
@@ -208,6 +208,14 @@ def cancel(job_id: JobId, as_json: AsJson = False, url: Url = None) -> None:
 
 
 @app.command()
+def revive(job_id: JobId, as_json: AsJson = False, url: Url = None) -> None:
+    """Give a failed or expired job another set of attempts; for operators."""
+    from kinesphere.cli import jobs as commands
+
+    commands.revived(url, job_id, as_json)
+
+
+@app.command()
 def convert(
     job_id: JobId,
     format: Annotated[str, typer.Argument(metavar="FORMAT", help="Such as glb, fbx or stl.")],
@@ -380,6 +388,7 @@ def demo(
 
 
 app.add_typer(cluster_commands.commands)
+app.add_typer(release_commands.release, name="release")
 
 keys: Final = typer.Typer(
     no_args_is_help=True,

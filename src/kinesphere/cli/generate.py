@@ -145,7 +145,7 @@ async def _embedded(ask: Ask, seconds: float, folder: Path, watch: Watch) -> Mad
 async def _one(
     platform: "Platform", ask: Ask, seconds: float, watch: Watch
 ) -> Made | Rejected | str:
-    service, caller = platform.service, Caller("local")
+    service, caller = platform.service, Caller("local", anonymous=True)
     try:
         job = (await ask.submit(service, caller)).job
     except Rejected as refusal:

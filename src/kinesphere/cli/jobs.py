@@ -1,4 +1,4 @@
-"""`kinesphere jobs`, `show`, `cancel`, `convert`, `models` and `pools`: looking after a server."""
+"""Looking after a server: `kinesphere jobs`, `show`, `cancel`, `revive`, `convert` and so on."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +65,13 @@ def cancelled(url: str | None, job_id: str, as_json: bool) -> None:
     _show(job, as_json)
 
 
+def revived(url: str | None, job_id: str, as_json: bool) -> None:
+    """Revive one job."""
+    with connected(url) as client:
+        job = client.revive(job_id)
+    _show(job, as_json)
+
+
 def _show(job: Job, as_json: bool) -> None:
     if as_json:
         console.as_json(asdict(job))
@@ -74,7 +81,7 @@ def _show(job: Job, as_json: bool) -> None:
         [
             ("id", job.id),
             ("state", f"{job.state} {job.progress:.0%} {job.phase}".rstrip()),
-            ("model", f"{job.model.name} {job.model.version}{simulated}"),
+            ("model", f"{job.model.name} {job.model.version}{simulated} ({job.routed})"),
             *((name, _wanted(value)) for name, value in job.request.items()),
             ("attempts", str(job.attempts)),
             ("made", _time(job.created_at)),

@@ -15,6 +15,7 @@ from kinesphere.adapters.folder import FolderBusy
 from kinesphere.adapters.secret import SecretDamaged
 from kinesphere.cli.exits import Exit, configured, leave
 from kinesphere.engines.catalog import CatalogError, discover, installed
+from kinesphere.http.limits import UnknownRoute
 from kinesphere.http.server import AddressInUse
 from kinesphere.ports import LedgerUnavailable, StorageFailed
 from kinesphere.settings import Settings
@@ -55,7 +56,7 @@ def run_worker(pool: str, probes: int | None, given: Given) -> None:
     """Serve one pool of a cluster."""
     settings = _settings(given)
     try:
-        known = discover(settings.models, settings.simulated).pools()
+        known = discover(settings.models, settings.simulated, settings.relief_mask_model).pools()
     except CatalogError as error:
         raise leave(Exit.USAGE, str(error)) from None
     if pool not in known:
@@ -93,7 +94,7 @@ def _run(process: Coroutine[Any, Any, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(process)
-    except (CatalogError, Incomplete) as error:
+    except (CatalogError, Incomplete, UnknownRoute) as error:
         raise leave(Exit.USAGE, str(error)) from None
     except _FAILURES as error:
         raise leave(Exit.FAILED, str(error)) from None

@@ -20,6 +20,7 @@ from kinesphere.client.errors import (
     WebhookInvalid,
 )
 from kinesphere.client.keys import Key
+from kinesphere.client.releases import Release, ReleaseEntry
 from kinesphere.client.reports import LeftOut, Measure, Report
 from kinesphere.client.synchronous import Client
 from kinesphere.client.values import (
@@ -70,6 +71,8 @@ __all__ = [
     "Progress",
     "Readiness",
     "Rejected",
+    "Release",
+    "ReleaseEntry",
     "Report",
     "Stage",
     "TimedOut",

@@ -204,6 +204,11 @@ class Flows:
             return job
         return owned(read(answer.body, Job))
 
+    def revive(self, job_id: str) -> Flow[Job]:
+        """Give a job that failed or expired another set of attempts."""
+        answer = yield from self.send(Request(method="POST", url=f"/v1/jobs/{job_id}/revive"))
+        return owned(read(answer.body, Job))
+
     # --------------------------------------------------------------------------- following
 
     def events(self, job_id: str, after: str | int | None) -> Flow[None]:

@@ -31,6 +31,13 @@ from kinesphere.client.effects import (
 from kinesphere.client.flows import Flows, OnProgress
 from kinesphere.client.keys import Key, create_key, keys, revoke_key
 from kinesphere.client.meshes import generate_mesh, submit_mesh
+from kinesphere.client.releases import (
+    Release,
+    order_release,
+    release,
+    releases,
+    start_release,
+)
 from kinesphere.client.reports import Report, validate
 from kinesphere.client.values import (
     Artifact,
@@ -180,6 +187,13 @@ class Client:
         """End a job. Raises Rejected with JOB_FINISHED when it ended otherwise before."""
         return self._run(self._flows.cancel(job if isinstance(job, str) else job.id))
 
+    def revive(self, job: Job | str) -> Job:
+        """Give a job that failed or expired another set of attempts; for operators.
+
+        Raises Rejected with JOB_NOT_REVIVABLE when it is in another state.
+        """
+        return self._run(self._flows.revive(job if isinstance(job, str) else job.id))
+
     def wait(
         self, job: Job | str, timeout: float = 300.0, on_progress: OnProgress | None = None
     ) -> Job:
@@ -293,6 +307,45 @@ class Client:
         """End a key, by itself or its id. Twice is as once. Raises NotFound."""
         key_id = key if isinstance(key, str) else key.id
         return self._run(revoke_key(self._flows, key_id))
+
+    def releases(self) -> tuple[Release, ...]:
+        """The last release of each task. For operators, as the six below."""
+        return self._run(releases(self._flows))
+
+    def release(self, task: str) -> Release:
+        """The last release of a task. Raises NotFound."""
+        return self._run(release(self._flows, task))
+
+    def start_release(
+        self,
+        task: str,
+        canary: str,
+        *,
+        steps: Sequence[float] | None = None,
+        **terms: float,
+    ) -> Release:
+        """Move a task's traffic to a model, by steps in percent.
+
+        `terms`: `hold_seconds`, `samples`, `alpha`, `slower`, `memory`; the server's own when left
+        out.
+        """
+        return self._run(start_release(self._flows, task, canary, steps, terms))
+
+    def pause_release(self, task: str) -> Release:
+        """Stay at the present step."""
+        return self._run(order_release(self._flows, task, "pause"))
+
+    def resume_release(self, task: str) -> Release:
+        """Go on after a pause."""
+        return self._run(order_release(self._flows, task, "resume"))
+
+    def promote_release(self, task: str) -> Release:
+        """Give the canary all traffic now."""
+        return self._run(order_release(self._flows, task, "promote"))
+
+    def abort_release(self, task: str) -> Release:
+        """Give the stable model all traffic now."""
+        return self._run(order_release(self._flows, task, "abort"))
 
     def warm_up(self, timeout: float = 60.0) -> Readiness:
         """Wait until its models are loaded, for at most so many seconds."""

@@ -135,6 +135,7 @@ class Job:
         request: As accepted, the seed filled in.
         priority: 0 to 9.
         attempts: Of the present stage so far.
+        routed: Why this model: "pinned", "default", "release" or "lite".
         cached: Whether it was served what had been made before.
         joined: Whether it shares the run of an equal request.
         started_at, finished_at, deadline: Where there is one.
@@ -156,6 +157,7 @@ class Job:
     request: dict[str, Any] = field(default_factory=dict)
     priority: int = 5
     attempts: int = 0
+    routed: str = "default"
     cached: bool = False
     joined: bool = False
     started_at: datetime | None = None

@@ -73,6 +73,7 @@ class Model:
         examine: "package.module:function" that reads a request cheaply before it is accepted and
             raises `Rejected`; imported in the API process, so it must be light. "" for none.
         rank: Which model answers when none is pinned: the highest that fits the devices.
+        lite_of: Name of the model that this is the lighter form of, or "".
         embedded: Whether it runs on any CPU, with nothing to download.
         simulated: Whether it stands in for a device and makes no real asset.
         licence: SPDX identifier or the licence's name.
@@ -92,6 +93,7 @@ class Model:
     size: Size | None = None
     examine: str = ""
     rank: int = 0
+    lite_of: str = ""
     embedded: bool = False
     simulated: bool = False
     licence: str = "Apache-2.0"

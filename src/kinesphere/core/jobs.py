@@ -133,6 +133,7 @@ class Job:
         artifacts: What the finished stages made.
         notes: What the engine says about the result, such as `understood` and `ignored`.
         request_id: Id of the HTTP request that brought it.
+        trace: W3C `traceparent` of that request, or "".
         webhook: URL that is told of its end, or None.
         content: Names what is asked for, equal for equal requests; "" shares with nobody.
         leader: The job whose run this one waits for instead of a claim of its own, or None.
@@ -140,6 +141,7 @@ class Job:
         joined: Whether it was given another's run.
         cached: Whether it was given what was there already.
         moved: Where its claim went, if it was cancelled while others wanted its run.
+        routed: Why its model makes it, a value of kinesphere.core.routing.Routed.
     """
 
     id: str
@@ -170,6 +172,7 @@ class Job:
     artifacts: tuple[ArtifactRef, ...] = ()
     notes: Mapping[str, Json] = field(default_factory=_nothing)
     request_id: str = ""
+    trace: str = ""
     webhook: str | None = None
     content: str = ""
     leader: str | None = None
@@ -177,6 +180,12 @@ class Job:
     joined: bool = False
     cached: bool = False
     moved: Moved | None = None
+    routed: str = "default"
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the job belongs to: the second part of its `traceparent`."""
+        return self.trace.split("-")[1] if self.trace else None
 
     @property
     def precedence(self) -> int:

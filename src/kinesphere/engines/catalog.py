@@ -6,10 +6,11 @@ imported in the API process, so it declares its models and imports nothing heavy
 
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final
 
 from kinesphere.core.catalog import Catalog, Model
-from kinesphere.engines import simulated
+from kinesphere.engines import relief, simulated
 from kinesphere.settings.simulated import SimulatedModel
 
 GROUP: Final = "kinesphere.engines"
@@ -28,12 +29,19 @@ def installed() -> tuple[Model, ...]:
     return tuple(models)
 
 
-def discover(wanted: Sequence[str] | None, stated: Sequence[SimulatedModel] = ()) -> Catalog:
+def discover(
+    wanted: Sequence[str] | None,
+    stated: Sequence[SimulatedModel] = (),
+    mask_model: Path | None = None,
+) -> Catalog:
     """The models to serve: those named, or all that are installed or stated to be simulated.
+
+    Where there is a `mask_model`, relief finds objects by that network.
 
     Raises CatalogError for an unknown name.
     """
-    found = (*installed(), *map(simulated.model, stated))
+    ours = (relief.with_network(model, mask_model) for model in installed())
+    found = (*ours, *map(simulated.model, stated))
     _check_names(found)
     if wanted is None:
         return Catalog(found)

@@ -1,7 +1,6 @@
 """The HTTP application."""
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
 from kinesphere.http import (
@@ -15,6 +14,7 @@ from kinesphere.http import (
     motions,
     openapi,
     ops,
+    releases,
     validation,
     webhooks,
 )
@@ -48,8 +48,12 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.heart = Heart(gateway.heartbeat)
-    for module in (motions, meshes, jobs, artifacts, validation, webhooks, ops, keys):
+    found: list[APIRoute] = []
+    for module in (motions, meshes, jobs, artifacts, validation, webhooks, ops, releases, keys):
         app.include_router(module.router)
+        found += [route for route in module.router.routes if isinstance(route, APIRoute)]
+    app.state.routes = found
+    gateway.turnstile.know(route.path for route in found)
     browsers.add_docs(app)
     errors.install(app)
     auth.document(app)
@@ -61,7 +65,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     exempt = EXEMPT - {auth.METRICS} if guessable else EXEMPT
     app.add_middleware(StrangersLimit, turnstile=gateway.turnstile, exempt=exempt)
     if gateway.cors_origins:
-        app.add_middleware(CORSMiddleware, **browsers.cors(gateway.cors_origins))
+        app.add_middleware(browsers.Cors, **browsers.cors(gateway.cors_origins))
     app.add_middleware(Envelope, gateway=gateway)
     return app
 

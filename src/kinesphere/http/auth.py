@@ -4,6 +4,7 @@ Closed unless named open: a route that nobody thought of here needs a valid call
 `generate`. Those of operators ask for more by the dependency `operator`.
 """
 
+import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request
@@ -14,16 +15,17 @@ from kinesphere.adapters.logs import bound
 from kinesphere.core.failures import Rejected
 from kinesphere.core.identity import Principal, allows
 from kinesphere.core.identity import Scope as Permission
+from kinesphere.http import browsers
 from kinesphere.http.errors import MEDIA_TYPE, problem, refused
 from kinesphere.http.gateway import Ask, At, Gateway
 from kinesphere.ports import LedgerUnavailable
 from kinesphere.service import Caller
-from kinesphere.service.identity import Identity, unauthenticated
+from kinesphere.service.identity import CACHE_SECONDS, Identity, unauthenticated
 
 LOCAL_USER: Final = "local"
 """Everybody who reaches a server without authentication, which listens on loopback only."""
 
-OPEN: Final = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
+OPEN: Final = frozenset({"/health", "/ready", "/openapi.json"}) | browsers.DOCS
 """Paths for everybody: probes have no credentials, and the API's description is no secret."""
 OPEN_BELOW: Final = ("/v1/artifacts/",)
 """Paths whose links are signed: whoever has one may use it."""
@@ -56,16 +58,17 @@ class Guard:
 
     async def _caller(self, scope: Scope) -> Caller | None:
         """Who asks; None where it does not matter. Raises Rejected."""
-        request_id = scope.get("request_id", "")
+        request_id, trace = scope.get("request_id", ""), str(scope.get("trace", ""))
         identity = self._gateway.identity
         if identity is None:
-            return Caller(LOCAL_USER, request_id, frozenset(Permission))
+            scopes = frozenset(Permission)
+            return Caller(LOCAL_USER, request_id, scopes, anonymous=True, trace=trace)
         if self._open(scope["path"]):
             return None
         who = await _principal(HTTPConnection(scope), identity)
         if not allows(who.scopes, Permission.GENERATE):
             raise forbidden(Permission.GENERATE)
-        return Caller(who.user, request_id, who.scopes)
+        return Caller(who.user, request_id, who.scopes, trace=trace)
 
     def _open(self, path: str) -> bool:
         return (
@@ -90,6 +93,26 @@ async def _principal(connection: HTTPConnection, identity: Identity) -> Principa
     if scheme.lower() != "bearer" or not token.strip():
         raise unauthenticated()
     return await identity.of_bearer(token.strip())
+
+
+async def disowned(request: Request, identity: Identity) -> None:
+    """Return when the credentials that a request came with are no longer taken.
+
+    That nobody can be asked about them now ends nothing. A key's revocation is known after
+    CACHE_SECONDS, and looked for as often.
+    """
+    while True:
+        await asyncio.sleep(CACHE_SECONDS)
+        try:
+            who = await _principal(request, identity)
+        except LedgerUnavailable:
+            continue
+        except Rejected as refusal:
+            if refusal.code == "UNAUTHENTICATED":
+                return
+            continue
+        if not allows(who.scopes, Permission.GENERATE):
+            return
 
 
 async def _refuse(

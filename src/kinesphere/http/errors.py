@@ -22,17 +22,23 @@ STATUS: Final[Mapping[str, int]] = {
     "PROMPT_TOO_LONG": 400,
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
+    "ORIGIN_FORBIDDEN": 403,
     "LINK_INVALID": 403,
     "LINK_EXPIRED": 403,
     "ROUTE_NOT_FOUND": 404,
     "JOB_NOT_FOUND": 404,
     "POOL_NOT_FOUND": 404,
+    "POOL_NOT_SCALED": 404,
     "KEY_NOT_FOUND": 404,
+    "RELEASE_NOT_FOUND": 404,
     "ARTIFACT_NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
     "FORMAT_UNAVAILABLE": 409,
     "JOB_FINISHED": 409,
+    "RELEASE_OVER": 409,
+    "RELEASE_RUNNING": 409,
+    "JOB_NOT_REVIVABLE": 409,
     "CANCELLED": 409,
     "BODY_TOO_LARGE": 413,
     "IMAGE_TOO_LARGE": 413,
@@ -233,7 +239,17 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if code is None:
         code = "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL"
     detail = error.detail if error.status_code in (408, 413) else KINDS[code].meaning
-    return problem(request, code, detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if code == "METHOD_NOT_ALLOWED":
+        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+    return problem(request, code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of a path (RFC 9110, 10.2.1); Starlette names those of its first route."""
+    path = request.scope["path"]
+    routes = request.app.state.routes
+    return sorted({each for r in routes if r.path_regex.match(path) for each in r.methods})
 
 
 def unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -260,8 +276,11 @@ def _field(fault: Mapping[str, Any]) -> FieldError:
         return FieldError(name, "is not a field of this request", "see the list of fields")
     if fault["type"] == "missing":
         return FieldError(name, "is missing", "")
+    if fault["type"] == "string_pattern_mismatch":
+        # The patterns of the API are those of its ids, and of cursors, which are ids too.
+        return FieldError(name, "is not an id", "26 digits and capital letters, as we gave it")
     message = str(fault["msg"])
-    wanted = message.removeprefix("Input ").removeprefix("Value error, ")
+    wanted = message.removeprefix("Input ").removeprefix("Value error, ").removeprefix("String ")
     return FieldError(name, "has a wrong value or type", wanted)
 
 

@@ -1,13 +1,15 @@
-"""Looking at jobs, following them, ending them."""
+"""Looking at jobs, following them, ending and reviving them."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import Field
 
 from kinesphere.core.jobs import Job, State
+from kinesphere.http.auth import OPERATORS, OperatorOnly, disowned
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At
 from kinesphere.http.schemas import JobPage, JobView
@@ -86,6 +88,24 @@ async def cancel_job(job_id: JobId, request: Request, caller: Ask, at: At) -> Jo
     It is cancelled when this answers; its replica is stopped between two steps of its engine.
     """
     job = await at.service.jobs.cancel(job_id.upper(), caller)
+    return job_view(at.service, job, at.base(request))
+
+
+@router.post(
+    "/{job_id}/revive",
+    dependencies=[OperatorOnly],
+    openapi_extra=OPERATORS,
+    summary="Revive a job",
+    responses=documented(
+        "JOB_NOT_FOUND", "JOB_NOT_REVIVABLE", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"
+    ),
+)
+async def revive_job(job_id: JobId, request: Request, caller: Ask, at: At) -> JobView:
+    """Give a job that failed or expired another set of attempts.
+
+    It waits again, without its deadline; what its finished stages made is kept.
+    """
+    job = await at.service.jobs.revive(job_id.upper(), caller)
     return job_view(at.service, job, at.base(request))
 
 
@@ -169,4 +189,9 @@ async def follow_job(
                         data["eta"] = eta_view(eta, at.service.now()).model_dump(mode="json")
                 yield event(name, number, data)
 
-    return EventStream(blocks(), request.app.state.heart, lambda: at.service.intake.closed)
+    return EventStream(
+        blocks(),
+        request.app.state.heart,
+        farewell=lambda: at.service.intake.closed,
+        disowned=None if at.identity is None else partial(disowned, request, at.identity),
+    )

@@ -2,7 +2,7 @@
 
 import ipaddress
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,6 +52,10 @@ class Pace:
         return self.seconds + read / self.bytes_per_second
 
 
+class UnknownRoute(ValueError):
+    """A rate is set for a route that there is not: a limit that would not be kept."""
+
+
 class Turnstile:
     """Counts who asks. What it found is kept in the request's scope, for the headers."""
 
@@ -59,6 +63,16 @@ class Turnstile:
         self._limits = limits
         self._rates = rates
         self._apart = [(compile_path(name)[0], name, quota) for name, quota in rates.routes.items()]
+
+    def know(self, routes: Iterable[str]) -> None:
+        """Raise UnknownRoute where a rate is set for a path that is none of these."""
+        known = frozenset(r for r in routes if r not in EXEMPT and not r.startswith(_FREE))
+        wrong = [name for _, name, _ in self._apart if name not in known]
+        if wrong:
+            raise UnknownRoute(
+                f"rate_limit_routes has {', '.join(wrong)}, which is no route that is counted; "
+                f"there are {', '.join(sorted(known))}"
+            )
 
     async def admit(self, scope: Scope, user: str) -> None:
         """Count a request of a known user. Raises Rejected: RATE_LIMITED."""

@@ -205,7 +205,7 @@ def _on_behalf(caller: Caller, user: str | None) -> Caller:
     if not caller.operator:
         found = FieldError("user_id", "is not you", "your own, or left out")
         raise Rejected("FORBIDDEN", "A job for another user needs the scope 'operate'.", (found,))
-    return replace(caller, user=user)
+    return replace(caller, user=user, anonymous=False)
 
 
 @router.get(

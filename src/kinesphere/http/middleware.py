@@ -111,8 +111,7 @@ class Envelope:
         return name not in self._gateway.hosts
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self._gateway.metrics.request(scope["method"], route, status, seconds)
+        self._gateway.metrics.request(scope["method"], _route(scope), status, seconds)
         _log.info(
             "%s %s %d",
             scope["method"],
@@ -127,6 +126,15 @@ class Envelope:
                 "error_code": scope.get("error_code"),
             },
         )
+
+
+def _route(scope: Scope) -> str:
+    """The route's template, also of a request that was refused before it got there."""
+    route = scope.get("route")
+    if route is None:
+        routes = scope["app"].state.routes
+        route = next((r for r in routes if r.path_regex.match(scope["path"])), None)
+    return getattr(route, "path", "unmatched")
 
 
 def _limited(receive: Receive, limit: int, pace: Pace) -> Receive:

@@ -9,7 +9,15 @@ from kinesphere.core.failures import Rejected
 from kinesphere.http.auth import OPERATORS, OperatorOnly, ScraperOnly
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import At
-from kinesphere.http.schemas import Health, ModelList, PoolList, PoolView, Readiness
+from kinesphere.http.schemas import (
+    Health,
+    ModelList,
+    PlanView,
+    PoolList,
+    PoolView,
+    Readiness,
+    instant,
+)
 from kinesphere.http.views import model_view, pool_view
 from kinesphere.version import __version__
 
@@ -104,3 +112,28 @@ async def pool(
         if found.name == pool:
             return pool_view(found, now)
     raise Rejected("POOL_NOT_FOUND", f"There is no pool {pool!r}.")
+
+
+@router.get(
+    "/v1/pools/{pool}/plan",
+    dependencies=[OperatorOnly],
+    openapi_extra=OPERATORS,
+    summary="Look at a pool's plan",
+    responses=documented(
+        "POOL_NOT_FOUND", "POOL_NOT_SCALED", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"
+    ),
+)
+async def plan(
+    pool: Annotated[str, Path(description="The pool's name.", max_length=200)], at: At
+) -> PlanView:
+    """How many replicas the pool is to have, and why."""
+    planned = await at.service.operations.plan(pool)
+    return PlanView(
+        pool=planned.pool,
+        replicas=planned.replicas,
+        recommended=planned.recommended,
+        reason=planned.reason,
+        policy=planned.policy,
+        tier=planned.tier,
+        at=instant(planned.at),
+    )

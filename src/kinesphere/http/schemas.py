@@ -112,6 +112,10 @@ class JobView(BaseModel):
     request: dict[str, Any] = Field(description="The request as accepted, the seed filled in.")
     priority: int
     attempts: int = Field(description="Attempts of the present stage so far.")
+    routed: str = Field(
+        description="Why this model makes it: `pinned`, `default`, `release` or `lite`.",
+        examples=["default"],
+    )
     cached: bool = Field(description="Whether it was served what had been made before.")
     joined: bool = Field(description="Whether it shares the run of an equal request.")
     created_at: datetime
@@ -210,6 +214,18 @@ class PoolView(BaseModel):
     batch_seconds: float = Field(description="Time of a full batch.")
     measured: bool = Field(description="Whether that was measured, or is a first guess.")
     detail: str = Field(description="Why no replica is ready, if so.")
+
+
+class PlanView(BaseModel):
+    """What the scaler decided for a pool."""
+
+    pool: str
+    replicas: int = Field(description="How many there are to be. What KEDA reads.")
+    recommended: int = Field(description="What the load alone asked for.")
+    reason: str = Field(description="Why, in one sentence.")
+    policy: str = Field(description="The policy that decided.")
+    tier: str = Field(description="`larger` where more of the same hardware would not help.")
+    at: datetime = Field(description="When it was decided.")
 
 
 class PoolList(BaseModel):

@@ -1,14 +1,19 @@
 """Serving the application: uvicorn on a socket that is bound before anything else starts."""
 
 import contextlib
+import logging
 import resource
 import socket
+import sys
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
-from kinesphere.http.connections import ConnectionTerms, TermedConfig
+from kinesphere.http.connections import RESERVE, ConnectionTerms, TermedConfig
+
+_log = logging.getLogger("kinesphere.http")
 
 
 class AddressInUse(Exception):
@@ -32,8 +37,12 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def raise_descriptor_limit() -> None:
-    """Allow this process as many open files and connections as the system lets it.
+RESERVED: Final = 128
+"""Descriptors for everything but connections: database, files being sent, pipes to replicas."""
+
+
+def raise_descriptor_limit() -> int:
+    """Allow this process as many open files and connections as the system lets it; tell how many.
 
     Systems start processes with 1,024 for the sake of programs that wait by `select`.
     """
@@ -41,6 +50,18 @@ def raise_descriptor_limit() -> None:
     if soft != hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def connections_within(descriptors: int, wanted: int) -> int:
+    """As many of the connections wanted as there are descriptors for; the log says if fewer."""
+    most = max(1, min(wanted, descriptors - RESERVED - RESERVE))
+    if most < wanted:
+        facts = {"action": "server.connections", "descriptors": descriptors}
+        text = "at most %d connections: the system allows %d open files"
+        _log.warning(text, most, descriptors, extra=facts)
+    return most
 
 
 def address(listener: socket.socket) -> str:

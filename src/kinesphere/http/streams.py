@@ -6,7 +6,7 @@ from one timer for all streams.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, Final, Protocol
 
@@ -21,6 +21,7 @@ AT_ONCE: Final = 50
 """Signs of life in a row; the rest comes after whoever else wants the loop."""
 
 _BEAT: Final = b": alive\n\n"
+_DISOWNED: Final = b": the credentials are no longer valid\n\n"
 _FAREWELL: Final = b": the server stops; come back\n\n"
 
 
@@ -81,12 +82,17 @@ class EventStream(Response):
         events: Events on the wire. It is closed when the stream ends, however it ends.
         heart: Tells when to say that the stream is alive.
         farewell: Whether the server stops, asked when the events end.
+        disowned: Returns when whoever listens may do so no longer; None for never.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, events: AsyncGenerator[bytes, None], heart: Heart, farewell: "_Asked"
+        self,
+        events: AsyncGenerator[bytes, None],
+        heart: Heart,
+        farewell: "_Asked",
+        disowned: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         # Its end is not known: see Starlette's own streams.
@@ -94,6 +100,7 @@ class EventStream(Response):
         self._events = events
         self._heart = heart
         self._farewell = farewell
+        self._disowned = disowned
         self._send: Send | None = None
         self._beating: asyncio.Task[None] | None = None
 
@@ -104,7 +111,16 @@ class EventStream(Response):
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - a coroutine always runs in one
         gone = asyncio.create_task(_gone(receive))
-        gone.add_done_callback(lambda task: None if task.cancelled() else me.cancel())
+        ends = [gone]
+        if self._disowned is not None:
+            ends.append(asyncio.create_task(self._disowned()))
+
+        def end(task: asyncio.Task[None]) -> None:
+            if not (task.cancelled() or me.cancelling()):
+                me.cancel()
+
+        for each in ends:
+            each.add_done_callback(end)
         try:
             await send(
                 {
@@ -115,12 +131,15 @@ class EventStream(Response):
             )
             await self._tell(send)
         except asyncio.CancelledError:
-            # Only the client's leaving ends it quietly.
-            if not gone.done() or me.uncancel() > 0:
+            # Only the client's leaving, or the end of its credentials, ends it quietly.
+            if not any(each.done() for each in ends) or me.uncancel() > 0:
                 raise
+            if not gone.done():
+                await send(_body(_DISOWNED, more=False))
         finally:
             self._heart.leave(self)
-            gone.cancel()
+            for each in ends:
+                each.cancel()
             if self._beating is not None:
                 self._beating.cancel()
 

@@ -58,6 +58,7 @@ def job_view(
         request=dict(job.request),
         priority=job.priority,
         attempts=job.attempts,
+        routed=job.routed,
         cached=job.cached,
         joined=job.joined,
         created_at=instant(job.created_at),

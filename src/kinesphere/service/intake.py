@@ -12,6 +12,7 @@ from kinesphere.core.catalog import Catalog, Model
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.core.jobs import ArtifactRef, Job, Json
 from kinesphere.core.requests import MeshAsk, MotionAsk
+from kinesphere.core.routing import Route
 from kinesphere.core.sharing import content_of
 from kinesphere.ports import (
     Artifacts,
@@ -25,6 +26,7 @@ from kinesphere.ports import (
 from kinesphere.service import files
 from kinesphere.service.outlook import Forecast, Outlook
 from kinesphere.service.quota import Quota
+from kinesphere.service.routing import Router
 from kinesphere.service.values import Accepted, Caller, Terms
 
 
@@ -35,6 +37,7 @@ class Intake:
         self,
         *,
         catalog: Catalog,
+        router: Router,
         ledger: Ledger,
         hints: Bell,
         artifacts: Artifacts,
@@ -45,7 +48,7 @@ class Intake:
         terms: Terms,
     ) -> None:
         self.closed = False
-        self._catalog = catalog
+        self._router = router
         self._ledger = ledger
         self._hints = hints
         self._artifacts = artifacts
@@ -70,11 +73,14 @@ class Intake:
         return await self._once(self._motion(ask, caller, keyed), caller, keyed)
 
     async def _motion(self, ask: MotionAsk, caller: Caller, key: IdempotencyKey | None) -> Accepted:
-        model = requests.choose(self._catalog, "motion", ask.model)
-        request = requests.check_motion(ask, model, self._clock.now())
-        if model.name in self._examiners:
-            self._examiners[model.name](request)
-        return await self._submit(self._new_job(ask, model, request, caller), key)
+        def check(model: Model) -> dict[str, Json]:
+            request = requests.check_motion(ask, model, self._clock.now())
+            if model.name in self._examiners:
+                self._examiners[model.name](request)
+            return request
+
+        route, request = await self._router.motion(ask, caller, check)
+        return await self._submit(self._new_job(ask, route, request, caller), key)
 
     async def mesh(
         self,
@@ -99,17 +105,19 @@ class Intake:
     async def _mesh(
         self, ask: MeshAsk, given: Mapping[str, bytes], caller: Caller, key: IdempotencyKey | None
     ) -> Accepted:
-        model = requests.choose(self._catalog, "mesh", ask.model)
-        request = requests.check_mesh(ask, model, self._clock.now())
+        def check(model: Model) -> dict[str, Json]:
+            return requests.check_mesh(ask, model, self._clock.now())
+
+        route, request = await self._router.choose("mesh", ask.model, caller, check)
         terms = self._terms
         for name, data in given.items():
             files.check_size(name, data, terms.picture_bytes)
             request[name] = await asyncio.to_thread(
                 files.examined, name, data, terms.picture_pixels
             )
-        job = self._new_job(ask, model, request, caller)
+        job = self._new_job(ask, route, request, caller)
         if not ask.texture:
-            job = replace(job, pools=model.pools[:1])
+            job = replace(job, pools=job.pools[:1])
         refs = tuple(files.input_ref(job.id, name, data) for name, data in given.items())
         # The files first: a job in the ledger has all that it needs.
         for ref, data in zip(refs, given.values(), strict=True):
@@ -152,9 +160,9 @@ class Intake:
             await self._artifacts.delete(ref.key)
 
     def _new_job(
-        self, ask: MotionAsk | MeshAsk, model: Model, request: dict[str, Json], caller: Caller
+        self, ask: MotionAsk | MeshAsk, route: Route, request: dict[str, Json], caller: Caller
     ) -> Job:
-        now = self._clock.now()
+        now, model = self._clock.now(), route.model
         if "seed" not in request:
             request |= {"seed": self._new_seed(), "seed_drawn": True}
         job = Job(
@@ -171,7 +179,9 @@ class Intake:
             weight=model.weight(request),
             deadline=ask.deadline,
             request_id=caller.request_id,
+            trace=caller.trace,
             webhook=ask.webhook,
+            routed=route.routed.value,
         )
         return replace(job, content=content_of(job, self._terms.cache_share)) if ask.cache else job
 

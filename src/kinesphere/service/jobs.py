@@ -1,4 +1,7 @@
-"""Looking at jobs, following them, ending them. Nobody but an operator sees another's."""
+"""Looking at jobs, following them, ending and reviving them.
+
+Nobody but an operator sees another's.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -7,9 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from kinesphere.core.failures import Rejected
-from kinesphere.core.jobs import Cancel, EventKind, Job, State, WrongState
+from kinesphere.core.jobs import Cancel, EventKind, Job, Revive, State, WrongState
 from kinesphere.core.webhooks import Delivery
-from kinesphere.ports import Feed, JobQuery, JobUnknown, Ledger, Progress, Record
+from kinesphere.ports import Bell, Feed, JobQuery, JobUnknown, Ledger, Progress, Record
 from kinesphere.service.values import Caller
 
 _LAST: Final = frozenset(
@@ -20,9 +23,10 @@ _LAST: Final = frozenset(
 class Jobs:
     """The jobs that a caller may see."""
 
-    def __init__(self, ledger: Ledger, feed: Feed) -> None:
+    def __init__(self, ledger: Ledger, feed: Feed, hints: Bell) -> None:
         self._ledger = ledger
         self._feed = feed
+        self._hints = hints
         self._waits: set[asyncio.Timeout] = set()
 
     async def get(self, job_id: str, caller: Caller) -> Job:
@@ -54,6 +58,22 @@ class Jobs:
         except JobUnknown:
             raise Rejected("JOB_NOT_FOUND", f"There is no job {job_id!r}.") from None
 
+    async def revive(self, job_id: str, caller: Caller) -> Job:
+        """Give a job that failed or expired another set of attempts.
+
+        Raises Rejected: JOB_NOT_FOUND, JOB_NOT_REVIVABLE.
+        """
+        await self.get(job_id, caller)
+        try:
+            job = await self._ledger.apply(job_id, Revive())
+        except WrongState as refusal:
+            raise Rejected("JOB_NOT_REVIVABLE", f"{refusal}.") from None
+        except JobUnknown:
+            raise Rejected("JOB_NOT_FOUND", f"There is no job {job_id!r}.") from None
+        if job.in_line:
+            self._hints.ring(job.pool, job.id)
+        return job
+
     async def wait(self, job_id: str, caller: Caller, seconds: float) -> Job:
         """The job when it has ended, or as it stands after `seconds` or when the server stops."""
         async with self._feed.listen(job_id) as news:
@@ -81,17 +101,20 @@ class Jobs:
             for record in await self._ledger.events(after, job_id):
                 yield record
                 last = record.seq
-                over = over or record.event.kind in _LAST
-                over = over and record.event.kind is not EventKind.REVIVED
+                over = _is_over(record, over)
             if over:
                 return
             async for item in news:
                 if isinstance(item, Progress):
                     yield item
                 elif item.seq > last:
-                    yield item
-                    last = item.seq
-                    if item.event.kind in _LAST:
+                    # News of two processes overtake each other on their way; what is stored up to
+                    # this event is complete, because the ledger commits in order of `seq`.
+                    for record in await self._ledger.events(last, job_id) or (item,):
+                        yield record
+                        last = record.seq
+                        over = _is_over(record, over)
+                    if over:
                         return
 
     @asynccontextmanager
@@ -159,6 +182,13 @@ class Jobs:
         if job.state is State.SUCCEEDED:
             return 1.0, ""
         return (job.stage + within) / len(job.pools), phase
+
+
+def _is_over(record: Record, before: bool) -> bool:
+    """Whether the job has ended by this event, given whether it had before."""
+    if record.event.kind is EventKind.REVIVED:
+        return False
+    return before or record.event.kind in _LAST
 
 
 def _of_run(latest: Progress, job: Job) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from kinesphere.core.catalog import Catalog
-from kinesphere.ports import Ledger, Pools
+from kinesphere.core.failures import Rejected
+from kinesphere.ports import Ledger, Planned, Plans, Pools
 from kinesphere.service.intake import Intake
 from kinesphere.service.outlook import NOTHING
 from kinesphere.service.values import Pool
@@ -12,7 +13,10 @@ from kinesphere.service.values import Pool
 class Operations:
     """The platform as a whole."""
 
-    def __init__(self, catalog: Catalog, ledger: Ledger, pools: Pools, intake: Intake) -> None:
+    def __init__(
+        self, catalog: Catalog, ledger: Ledger, pools: Pools, plans: Plans, intake: Intake
+    ) -> None:
+        self._plans = plans
         self._catalog = catalog
         self._ledger = ledger
         self._pools = pools
@@ -28,6 +32,18 @@ class Operations:
             if name in statuses
         )
 
+    async def plan(self, pool: str) -> Planned:
+        """What the scaler last decided for a pool.
+
+        Raises Rejected: POOL_NOT_FOUND, POOL_NOT_SCALED.
+        """
+        if pool not in self._catalog.pools():
+            raise Rejected("POOL_NOT_FOUND", f"There is no pool {pool!r}.")
+        planned = (await self._plans.latest()).get(pool)
+        if planned is None:
+            raise Rejected("POOL_NOT_SCALED", f"No policy scales the pool {pool!r}.")
+        return planned
+
     def unready(self) -> Mapping[str, str]:
         """Why the platform cannot take work now, by pool; empty when it can."""
         if self._intake.closed:
@@ -35,7 +51,7 @@ class Operations:
         return {
             pool: status.detail or "starting"
             for pool, status in self._pools.statuses().items()
-            if status.serving == 0
+            if not status.able
         }
 
     async def warm(self, seconds: float) -> Mapping[str, str]:

@@ -93,6 +93,9 @@ class Quota:
                 mine.ended.clear()
                 if await self._fits(user, mine):
                     return
+                if mine.ended.is_set():
+                    # One that ended during the count may have been counted twice.
+                    continue
                 if not mine.under_way:
                     detail = f"{self._most} of your jobs wait or run; no more are taken."
                     raise Rejected("QUOTA_EXCEEDED", detail, retry_after=retry_after)

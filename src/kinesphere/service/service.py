@@ -4,15 +4,18 @@ HTTP, the command line and tests call these methods; none of them knows a status
 Every refusal is a `Rejected` with a stable code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kinesphere.core.catalog import Catalog
-from kinesphere.ports import Artifacts, Bell, Clock, Feed, Ledger, Pools
+from kinesphere.core.replicas import Status
+from kinesphere.ports import Artifacts, Bell, Clock, Feed, Ledger, Plans, Pools, Releases
 from kinesphere.service.intake import Intake
 from kinesphere.service.jobs import Jobs
 from kinesphere.service.operations import Operations
 from kinesphere.service.outlook import Outlook
+from kinesphere.service.releases import Rollouts, Verdicts
 from kinesphere.service.results import Results
+from kinesphere.service.routing import Router
 from kinesphere.service.values import Terms
 
 
@@ -22,10 +25,11 @@ class Service:
     Attributes:
         catalog: The models that are served.
         intake: Accepting work.
-        jobs: Looking at it, following it, ending it.
+        jobs: Looking at it, following it, ending it, reviving it.
         results: What it has made.
         outlook: When it will be done.
         operations: The platform as a whole.
+        releases: Which model answers, and how a new one comes to.
     """
 
     def __init__(
@@ -37,16 +41,39 @@ class Service:
         feed: Feed,
         artifacts: Artifacts,
         pools: Pools,
+        plans: Plans,
+        releases: Releases,
         clock: Clock,
         new_id: Callable[[], str],
         new_seed: Callable[[], int],
         terms: Terms,
+        replicas: Callable[[], Sequence[Status]] = tuple,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self.catalog = catalog
         self._clock = clock
         self.outlook = Outlook(catalog, ledger, pools, clock)
+        router = Router(
+            catalog=catalog,
+            releases=releases,
+            outlook=self.outlook,
+            clock=clock,
+            new_id=new_id,
+            lite_wait=terms.lite_wait,
+        )
+        self.releases = Rollouts(
+            catalog=catalog,
+            releases=releases,
+            ledger=ledger,
+            replicas=replicas,
+            clock=clock,
+            new_id=new_id,
+            changed=router.forget,
+            verdicts=verdicts,
+        )
         self.intake = Intake(
             catalog=catalog,
+            router=router,
             ledger=ledger,
             hints=hints,
             artifacts=artifacts,
@@ -56,9 +83,9 @@ class Service:
             new_seed=new_seed,
             terms=terms,
         )
-        self.jobs = Jobs(ledger, feed)
+        self.jobs = Jobs(ledger, feed, hints)
         self.results = Results(self.jobs, artifacts, clock, terms.link_seconds)
-        self.operations = Operations(catalog, ledger, pools, self.intake)
+        self.operations = Operations(catalog, ledger, pools, plans, self.intake)
 
     def now(self) -> float:
         """The platform's time, in seconds since the epoch."""

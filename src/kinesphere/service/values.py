@@ -18,11 +18,15 @@ class Caller:
         user: Whose the jobs are.
         request_id: Id of the request.
         scopes: What he may do.
+        anonymous: Whether anybody may be behind the name.
+        trace: W3C `traceparent` of the request, or "".
     """
 
     user: str
     request_id: str = ""
     scopes: frozenset[Scope] = frozenset({Scope.GENERATE})
+    anonymous: bool = False
+    trace: str = ""
 
     @property
     def operator(self) -> bool:
@@ -72,6 +76,7 @@ class Terms:
         cache_share: Who is served what others have had made.
         picture_bytes: Largest file of a picture.
         picture_pixels: Most pixels of a picture.
+        lite_wait: Seconds to wait for a model from which its lighter form takes short motions.
     """
 
     link_seconds: float = 3600.0
@@ -82,6 +87,7 @@ class Terms:
     cache_share: Share = "everyone"
     picture_bytes: int = 20_971_520
     picture_pixels: int = 50_000_000
+    lite_wait: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,12 +106,13 @@ class LimitSettings(BaseModel):
         | {"shown": "none"},
     )
     max_connections: int = Field(
-        default=900,
+        default=10_000,
         ge=1,
         le=1_000_000,
         description="Connections that are open at once; more are told to come back, but for "
-        "health, readiness and metrics. 900 leaves room for files below the 1,024 descriptors "
-        "that most systems give a process.",
+        "health, readiness and metrics. 10,000, so that a thousand waiting clients and as many "
+        "streams are few; an idle one costs a few kilobytes. Where the system's limit of open "
+        "files (`ulimit -Hn`) leaves room for fewer, that many, and the log says so.",
     )
     header_limit_bytes: int = Field(
         default=16_384,

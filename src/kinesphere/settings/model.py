@@ -12,10 +12,13 @@ from kinesphere.settings.cluster import ClusterSettings
 from kinesphere.settings.identity import IdentitySettings
 from kinesphere.settings.keeping import KeepingSettings
 from kinesphere.settings.limits import LimitSettings
+from kinesphere.settings.meshes import MeshSettings
 from kinesphere.settings.parsing import counts as _counts
 from kinesphere.settings.parsing import in_words as _allowed
 from kinesphere.settings.parsing import names as _names
 from kinesphere.settings.parsing import read_only as _read_only
+from kinesphere.settings.routing import RoutingSettings
+from kinesphere.settings.scaling import ScalingSettings
 from kinesphere.settings.simulated import SimulatedSettings
 from kinesphere.settings.webhooks import TellingSettings
 
@@ -54,6 +57,9 @@ class Settings(
     IdentitySettings,
     KeepingSettings,
     LimitSettings,
+    MeshSettings,
+    RoutingSettings,
+    ScalingSettings,
     SimulatedSettings,
     TellingSettings,
 ):

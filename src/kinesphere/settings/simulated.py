@@ -52,6 +52,7 @@ class SimulatedModel(BaseModel):
         payload: Bytes of the file that it makes; 0 for a real motion or mesh, which costs the
             encoding that a real model's would.
         rank: Which model answers where none is pinned: the highest. Embedded models have 0.
+        lite_of: Name of the model that it is the lighter form of, or "".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +64,7 @@ class SimulatedModel(BaseModel):
     )
     payload: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     rank: Annotated[int, Field(ge=-100, le=1_000)] = -1
+    lite_of: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._-]{0,63})?$")] = ""
 
 
 class SimulatedSettings(BaseModel):

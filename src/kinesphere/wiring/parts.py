@@ -1,7 +1,7 @@
 """Adapters by the settings that name them."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,16 @@ from kinesphere.adapters.ledger_sql import SqlLedger
 from kinesphere.adapters.limits_memory import MemoryLimits
 from kinesphere.adapters.metrics import Metrics
 from kinesphere.adapters.secret import signing_secret
+from kinesphere.core.catalog import Catalog
+from kinesphere.core.scaling.plan import Policy
 from kinesphere.core.webhooks import Schedule, key_of
+from kinesphere.elastic.policies import FileInvalid, PolicyFile, read
 from kinesphere.ports import Clock, Feed, Ledger, Limits
 from kinesphere.service import Service
 from kinesphere.service.identity import ApiKeys, Identity
 from kinesphere.settings import Settings
 from kinesphere.settings.identity import loopback
+from kinesphere.wiring.roles import Incomplete
 
 if TYPE_CHECKING:
     from kinesphere.adapters.artifacts_s3 import S3Artifacts
@@ -116,6 +120,21 @@ def limits(settings: Settings, clock: Clock, metrics: Metrics) -> Limits:
     from kinesphere.adapters.limits_redis import RedisLimits  # noqa: PLC0415
 
     return RedisLimits(plain(settings.redis_url), clock, metrics.limit_fallback)
+
+
+def policies(settings: Settings, catalog: Catalog) -> Mapping[str, Policy]:
+    """The scaling policy of each pool, or none. Raises Incomplete for a file that is not right."""
+    if settings.scaling_policy is None:
+        return {}
+    try:
+        table = read(settings.scaling_policy, PolicyFile)
+    except FileInvalid as error:
+        raise Incomplete(str(error)) from None
+    unknown = sorted(set(table.pools) - set(catalog.pools()))
+    if unknown:
+        known = ", ".join(catalog.pools())
+        raise Incomplete(f"{settings.scaling_policy}: no pool {unknown[0]!r}; there are {known}")
+    return {pool: table.of(pool).made(0.0) for pool in catalog.pools()}
 
 
 def rates(settings: Settings) -> "Rates":

@@ -15,13 +15,14 @@ from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.folder import owned
 from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.job_log import JobLog
-from kinesphere.adapters.job_news import JobNews
+from kinesphere.adapters.job_news import JobNews, Teller
 from kinesphere.adapters.ledger_sql import SqlLedger
 from kinesphere.adapters.metric_gauges import Reading
 from kinesphere.adapters.metrics import Metrics
 from kinesphere.adapters.retention import Bounds, Retention
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.replicas import Status
+from kinesphere.elastic.live.scaler import Scaler
 from kinesphere.engines.catalog import discover
 from kinesphere.ports import Artifacts, Bell, Clock, Feed, Hints, Limits, SignedFiles
 from kinesphere.service import Service, Terms
@@ -102,13 +103,13 @@ class Platform:
             )
         )
 
-    def connection_terms(self) -> "ConnectionTerms":
-        """What the connections to it may do."""
+    def connection_terms(self, most: int) -> "ConnectionTerms":
+        """What the connections to it may do, `most` of them at once."""
         from kinesphere.http.connections import ConnectionTerms  # noqa: PLC0415 - with FastAPI
 
         settings = self.settings
         return ConnectionTerms(
-            most=settings.max_connections,
+            most=most,
             header_bytes=settings.header_limit_bytes,
             header_seconds=settings.header_seconds,
             idle_seconds=settings.keep_alive_seconds,
@@ -149,7 +150,7 @@ async def platform(
     Raises what `embedded` does.
     """
     check(role, settings)
-    catalog = discover(settings.models, settings.simulated)
+    catalog = discover(settings.models, settings.simulated, settings.relief_mask_model)
     async with AsyncExitStack() as stack:
         built = _Building(settings, role, catalog, stack, pool)
         running = await built.platform()
@@ -157,7 +158,7 @@ async def platform(
         tasks = [asyncio.create_task(kept(loop, running.clock)) for loop in loops]
         for name in built.served:
             grace = settings.drain_seconds
-            running.fleet.scale(name, settings.replicas_of(name), grace=grace)
+            running.fleet.scale(name, built.replicas_at_first(name), grace=grace)
         try:
             yield running
         finally:
@@ -188,6 +189,7 @@ class _Building:
         self.alone = role is Role.SERVE
         self.name = f"{socket.gethostname()}/{os.getpid()}"
         self.served = tuple(catalog.pools()) if self.alone else (pool,) if pool else ()
+        self.policies = parts.policies(settings, catalog)
         self.announcer: Announcer | None = None
         self.ledger: SqlLedger
         self.artifacts: Artifacts
@@ -214,7 +216,10 @@ class _Building:
         seams = Seams(clock, self.ledger, hints, feed, self.artifacts, metrics)
         self.bell, self.feed = bell, feed
         fleet = Fleet(clock, partial(self._replica, seams))
-        self.pools = ReplicaPools(self.catalog, self._everyone(fleet), clock)
+        everyone = self._everyone(fleet)
+        self.everyone = everyone
+        asleep = [pool for pool, policy in self.policies.items() if not policy.limits.minimum]
+        self.pools = ReplicaPools(self.catalog, everyone, clock, asleep)
         service = Service(
             catalog=self.catalog,
             ledger=self.ledger,
@@ -222,10 +227,14 @@ class _Building:
             feed=feed,
             artifacts=self.artifacts,
             pools=self.pools,
+            plans=self.ledger.plans,
+            releases=self.ledger.releases,
             clock=clock,
             new_id=parts.new_id,
             new_seed=lambda: secrets.randbits(32),
             terms=_terms(settings),
+            replicas=everyone,
+            verdicts=metrics,
         )
         identity = None
         if self.role in (Role.SERVE, Role.API):
@@ -246,31 +255,60 @@ class _Building:
     def loops(self, running: Platform, url: str | None) -> list[Loop]:
         """What runs as long as the process does."""
         settings, clock = self.settings, self.clock
-        told = [JobLog(prompt_text=settings.prompt_log).tell, running.metrics.tell]
+        told: list[Teller] = [JobLog(prompt_text=settings.prompt_log).tell, running.metrics.tell]
         sweeps: list[Loop] = []
         if self.role in (Role.SERVE, Role.SWEEPER):
             bounds = Bounds(settings.retention_days, settings.store_limit_bytes)
             sweeps += [
                 Keeper(clock, self.ledger, self.bell, settings.reap_seconds),
                 Retention(self.ledger, self.artifacts, clock, bounds),
+                running.service.releases,
             ]
+            tellers: list[Teller] = []
+            if self.policies:
+                scaler = self._scaler(running.fleet)
+                sweeps.append(scaler)
+                tellers.append(scaler.tell)
             base = settings.public_url or url
             if base is not None or not self.alone:
                 deliverer = parts.deliverer(
                     settings, running.service, self.ledger, running.metrics, base or ""
                 )
                 sweeps.append(deliverer)
-                if self.alone:
-                    told.append(deliverer.tell)
-                else:
-                    # What others commit wakes it; what they log, they log.
-                    self._more.append(JobNews(self.feed, self.ledger.get, [deliverer.tell]))
+                tellers.append(deliverer.tell)
+            if self.alone:
+                told += tellers
+            else:
+                # They mind what others commit; what those log, they log themselves.
+                self._more.append(JobNews(self.feed, self.ledger.get, tellers))
         if self.alone:
             return [JobNews(self.feed, self.ledger.get, told), *sweeps, *self._more]
         own = JobNews(self._own, self.ledger.get, told)
         if sweeps:
             self._more.append(Led(self.ledger.presence, clock, self.name, sweeps))
         return [own, *self._more]
+
+    def replicas_at_first(self, pool: str) -> int:
+        """How many replicas a pool of this process begins with."""
+        policy = self.policies.get(pool)
+        if policy is None or not self.alone:
+            return self.settings.replicas_of(pool)
+        return policy.limits.minimum
+
+    def _scaler(self, fleet: Fleet) -> Scaler:
+        hands = None
+        if self.alone:
+            hands = _Hands(fleet, self.settings.drain_seconds)
+        return Scaler(
+            catalog=self.catalog,
+            policies=self.policies,
+            ledger=self.ledger,
+            plans=self.ledger.plans,
+            pools=self.pools,
+            everyone=self.everyone,
+            clock=self.clock,
+            hands=hands,
+        )
 
     # ------------------------------------------------------------------------------- adapters
 
@@ -328,7 +366,9 @@ class _Building:
         return Reading(
             backlogs=await self.ledger.backlogs(),
             counts=await self.ledger.counts(),
+            releases=await self.ledger.releases.current(),
             memory=self.pools.memory(),
+            plans={p: each.replicas for p, each in (await self.ledger.plans.latest()).items()},
         )
 
     def _replica(self, seams: Seams, pool: str, number: int) -> Replica:
@@ -345,6 +385,17 @@ class _Building:
         return Replica(seams, Post(pool, model.name, stage, worker, formats), launch, terms)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """Starts and drains replicas of this process as the plan says."""
+
+    fleet: Fleet
+    grace: float
+
+    def resize(self, pool: str, replicas: int, drain: Sequence[str] | None) -> None:
+        self.fleet.resize(pool, replicas, drain, self.grace)
+
+
 def _terms(settings: Settings) -> Terms:
     return Terms(
         link_seconds=settings.link_seconds,
@@ -354,4 +405,5 @@ def _terms(settings: Settings) -> Terms:
         cache_share=settings.cache_share,
         picture_bytes=settings.picture_limit_bytes,
         picture_pixels=settings.picture_limit_pixels,
+        lite_wait=settings.lite_wait_seconds,
     )

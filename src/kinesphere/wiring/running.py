@@ -22,15 +22,16 @@ async def serve(
         Server,
         address,
         bind,
+        connections_within,
         raise_descriptor_limit,
     )
 
-    raise_descriptor_limit()
+    most = connections_within(raise_descriptor_limit(), settings.max_connections)
     listener = bind(settings.host, settings.port)
     with listener:
         url = address(listener)
         async with platform(settings, role, url=url) as running:
-            server = Server(running.app(), running.connection_terms(), settings.trusted_proxies)
+            server = Server(running.app(), running.connection_terms(most), settings.trusted_proxies)
             wanted = Signals()
             serving = asyncio.create_task(server.serve([listener]))
             if role is Role.SERVE:

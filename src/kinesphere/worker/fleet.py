@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -52,6 +52,24 @@ class Fleet:
                 place.replica.drain(grace)
         for _ in range(-surplus):
             self._add(pool)
+
+    def resize(self, pool: str, replicas: int, drain: Sequence[str] | None, grace: float) -> None:
+        """Start replicas until `replicas` of them serve `pool`, or drain those that are named.
+
+        Without names those that are not busy go first, the youngest first, and never a busy one.
+        """
+        serving = [place for place in self._places[pool] if not place.leaving]
+        for _ in range(replicas - len(serving)):
+            self._add(pool)
+        surplus = max(0, len(serving) - replicas)
+        idle = [p for p in serving if p.replica.status.state is not ReplicaState.BUSY]
+        if drain is None:
+            leaving = sorted(idle, key=_use)[:surplus]
+        else:
+            leaving = [p for p in idle if p.replica.status.worker in drain][:surplus]
+        for place in leaving:
+            place.leaving = True
+            place.replica.drain(grace)
 
     def statuses(self) -> tuple[Status, ...]:
         """How every replica is, those leaving included."""

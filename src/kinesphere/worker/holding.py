@@ -212,7 +212,7 @@ class Holding:
 
     def fail(self, held: Held, failure: Failure, *, alone: bool = False) -> None:
         """Begin to tell the ledger that the attempt failed."""
-        extra = {"action": "attempt_failed", "job_id": held.job.id, "error_code": failure.code}
+        extra = {**_named("attempt_failed", held.job), "error_code": failure.code}
         # The detail may quote a prompt; it is in the event, which `JobLog` tells without.
         log.warning("attempt failed: %s", failure.code, extra=extra)
         self._begin(held, self._say(held, lambda token: Fail(token, failure, alone)))
@@ -240,7 +240,7 @@ class Holding:
         self._forget(held)
         if standing is Standing.LOST:
             self._seams.observer.lease_lost(self._pool)
-        extra = {"action": f"claim_{standing.value}", "job_id": held.job.id}
+        extra = _named(f"claim_{standing.value}", held.job)
         log.info("claim %s", standing.value, extra=extra)
         self._unwanted(held)
 
@@ -255,7 +255,7 @@ class Holding:
             await word
         except Exception:
             # Not renewed any more, so the reaper will have it.
-            extra = {"action": "settle_failed", "job_id": held.job.id}
+            extra = _named("settle_failed", held.job)
             log.exception("the last word about a claim was lost", extra=extra)
         finally:
             self._forget(held)
@@ -324,7 +324,7 @@ class Holding:
                 pause = min(2.0 * pause, LONGEST_PAUSE)
             except (Refused, JobUnknown) as refusal:
                 self._seams.observer.stale_token(self._pool)
-                extra = {"action": "stale_token", "job_id": held.job.id}
+                extra = _named("stale_token", held.job)
                 log.info("last word refused: %s", refusal, extra=extra)
                 return None
             else:
@@ -385,3 +385,8 @@ async def _reference(job: Job, file: Output) -> ArtifactRef:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _named(action: str, job: Job) -> dict[str, object]:
+    """What a line of the log says of a claim's job."""
+    return {"action": action, "job_id": job.id, "trace_id": job.trace_id}

@@ -1,7 +1,7 @@
 """The replicas as the API sees them: those of this server, or of the whole cluster."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from kinesphere.core.admission import Service
@@ -27,11 +27,17 @@ class ReplicaPools:
     """See `kinesphere.ports.Pools`. `everyone` tells how every replica is known to be."""
 
     def __init__(
-        self, catalog: Catalog, everyone: Callable[[], Sequence[Status]], clock: Clock
+        self,
+        catalog: Catalog,
+        everyone: Callable[[], Sequence[Status]],
+        clock: Clock,
+        may_sleep: Collection[str] = (),
     ) -> None:
+        """`may_sleep` names the pools that may have no replica while they have no work."""
         self._stages = {pool: stage for pool, (_, stage) in catalog.pools().items()}
         self._everyone = everyone
         self._clock = clock
+        self._may_sleep = frozenset(may_sleep)
 
     def statuses(self) -> Mapping[str, PoolStatus]:
         """See the port."""
@@ -51,6 +57,7 @@ class ReplicaPools:
         if best is not None and measured:
             fixed, per_job = best.fixed_seconds, best.job_seconds
         return PoolStatus(
+            may_sleep=pool in self._may_sleep,
             replicas=Counter(replica.state.value for replica in replicas),
             service=Service(
                 fixed,
@@ -91,4 +98,4 @@ class ReplicaPools:
         return True
 
     def _warm(self) -> bool:
-        return all(status.serving for status in self.statuses().values())
+        return all(status.able for status in self.statuses().values())

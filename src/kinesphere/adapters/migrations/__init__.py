@@ -8,6 +8,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 HEAD: Final = "0001"
 """The revision that this version of the code works with."""
 
+_UPGRADING: Final = 0x4B696E65
+"""PostgreSQL's advisory lock of whoever brings the tables up to date."""
+
 
 def revision(connection: Connection) -> str | None:
     """The revision that the database is at, or None for an empty one."""
@@ -35,8 +38,16 @@ def check(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the database to HEAD. `engine` must let one transaction in at a time."""
+    """Bring the database to HEAD, one process at a time.
+
+    `engine` must begin its transactions so that SQLite lets one in at a time.
+    """
     with engine.begin() as connection:
+        if connection.dialect.name != "sqlite":
+            # An upgrade may take longer than a writer would wait, or be waited for.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADING})
         found = revision(connection)
         if found is not None and found >= HEAD:
             return

@@ -4,13 +4,13 @@ SQLAlchemy would examine the parameters of every row again; they are plain value
 is where a ledger under load spends its time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, delete, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, case, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from kinesphere.adapters.sql import schema
@@ -18,7 +18,6 @@ from kinesphere.adapters.sql import schema
 Rows = Sequence[Mapping[str, Any]]
 
 _FIXED: Final = frozenset({"id", "user", "task", "model"})
-_FINISHES: Final = schema.finishes.c
 
 
 class _Statement:
@@ -27,11 +26,12 @@ class _Statement:
         self._text = str(compiled)
         self._values = itemgetter(*compiled.positiontup) if compiled.positiontup else None
 
-    def __call__(self, connection: Connection, rows: Rows) -> None:
+    def __call__(self, connection: Connection, rows: Rows) -> int:
+        """How many rows were written."""
         if not rows:
-            return
+            return 0
         values = list(rows) if self._values is None else list(map(self._values, rows))
-        connection.exec_driver_sql(self._text, values)
+        return connection.exec_driver_sql(self._text, values).rowcount
 
 
 class Bulk:
@@ -42,10 +42,10 @@ class Bulk:
         change: Write what can change of jobs.
         tell: Insert events.
         lend: Insert loans.
-        remember: Insert idempotency keys, in the place of those that are known no more.
+        remember: Insert idempotency keys, in the place of those that were made by `since`, which
+            are known no more; others are left, and not counted as written.
         count: Add `jobs` and their `weight` to tallies.
-        advance: Set the virtual time of lanes.
-        pass_by: Delete finish tags that a lane's `virtual` time has reached.
+        advance: Set the virtual time of lanes, unless it is later already.
         place: Set finish tags.
     """
 
@@ -53,14 +53,16 @@ class Bulk:
         # PostgreSQL's dialect takes 30 ms to import, which SQLite should not pay for.
         insert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert
 
-        def upsert(table: Table, *columns: str, adding: bool = False) -> UpdateBase:
+        def upsert(
+            table: Table,
+            *columns: str,
+            value: Callable[[Any, Any], Any] = _replaced,
+            where: Any = None,
+        ) -> UpdateBase:
             new = insert(table)
-            values = {
-                column: table.c[column] + new.excluded[column] if adding else new.excluded[column]
-                for column in columns
-            }
+            values = {name: value(table.c[name], new.excluded[name]) for name in columns}
             statement: UpdateBase = new.on_conflict_do_update(
-                index_elements=list(table.primary_key), set_=values
+                index_elements=list(table.primary_key), set_=values, where=where
             )
             return statement
 
@@ -68,11 +70,20 @@ class Bulk:
         self.change = _Statement(_change(), dialect)
         self.tell = _Statement(insert(schema.events), dialect)
         self.lend = _Statement(insert(schema.loans), dialect)
-        self.remember = _Statement(upsert(schema.keys, "digest", "job_id", "created_at"), dialect)
-        self.count = _Statement(upsert(schema.tallies, "jobs", "weight", adding=True), dialect)
-        self.advance = _Statement(upsert(schema.lanes, "virtual"), dialect)
-        self.pass_by = _Statement(PASSED, dialect)
+        forgotten = schema.keys.c.created_at <= bindparam("since")
+        keys = upsert(schema.keys, "digest", "job_id", "created_at", where=forgotten)
+        self.remember = _Statement(keys, dialect)
+        self.count = _Statement(upsert(schema.tallies, "jobs", "weight", value=add), dialect)
+        self.advance = _Statement(upsert(schema.lanes, "virtual", value=_larger), dialect)
         self.place = _Statement(upsert(schema.finishes, "tag"), dialect)
+
+
+def _replaced(_old: Any, new: Any) -> Any:
+    return new
+
+
+def _larger(old: Any, new: Any) -> Any:
+    return case((new > old, new), else_=old)
 
 
 def _change() -> UpdateBase:
@@ -80,13 +91,6 @@ def _change() -> UpdateBase:
     changing = [column.name for column in jobs.c if column.name not in _FIXED]
     values: dict[str, Any] = {name: bindparam(name) for name in changing}
     return update(jobs).where(jobs.c.id == bindparam("id")).values(values)
-
-
-PASSED: Final = delete(schema.finishes).where(
-    _FINISHES.pool == bindparam("pool"),
-    _FINISHES.priority == bindparam("priority"),
-    _FINISHES.tag <= bindparam("virtual"),
-)
 
 
 @cache

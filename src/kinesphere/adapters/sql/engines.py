@@ -2,32 +2,61 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 BUSY_SECONDS: Final = 5.0
 """How long SQLite waits for another process's transaction."""
 
-_WRITERS_LOCK: Final = 0x4B696E65
-"""PostgreSQL's advisory lock of whoever writes to a ledger."""
+LONGEST_SECONDS: Final = 5
+"""How long PostgreSQL lets a transaction wait for its process, which may have been stopped, or cut
+off; no group takes so long between two statements. Others wait for its locks twice as long."""
+
+_SLOTS: Final = 256
+_SLOTS_LOCK: Final = 0x4B696E65
+# The first that no other connection has. Beyond that many, some share: they wait for each other.
+_TAKE_SLOT: Final = """
+    SELECT slot FROM generate_series(0, %(last)s) AS slots (slot)
+    WHERE pg_try_advisory_lock(%(lock)s, slot) LIMIT 1
+"""
 
 
 def create_writer(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """An engine whose transactions exclude each other, in all processes.
+    """An engine with one connection that writes.
 
-    So a transaction may read, decide and write without locking rows, and events are committed in
-    the order of `seq`: a reader that goes on after the last one it saw misses none.
+    SQLite's transactions exclude each other, in all processes. PostgreSQL's do not: what they read
+    to decide by they lock (see `transaction`), and each statement sees what was committed before.
     """
     engine = _create(url, 1, busy_seconds)
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "connect", _prepare)
+        return engine.execution_options(isolation_level="READ COMMITTED")
 
     def begin(connection: Connection) -> None:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS_LOCK})
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     event.listen(engine, "begin", begin)
     return engine
+
+
+def is_shared(connection: Connection) -> bool:
+    """Whether other transactions write while this one does."""
+    return connection.dialect.name != "sqlite"
+
+
+def slot_of(connection: Connection) -> int:
+    """A small number that no other writing connection has, as long as there are not too many."""
+    return int(connection.info.get("slot", 0))
+
+
+def _prepare(connection: Any, record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_SECONDS}s'")
+        cursor.execute(f"SET lock_timeout = '{2 * LONGEST_SECONDS}s'")
+        cursor.execute(_TAKE_SLOT, {"lock": _SLOTS_LOCK, "last": _SLOTS - 1})
+        row = cursor.fetchone()
+    connection.commit()
+    record.info["slot"] = row[0] if row else connection.info.backend_pid % _SLOTS
 
 
 def create_readers(url: str, size: int, busy_seconds: float = BUSY_SECONDS) -> Engine:

@@ -5,13 +5,14 @@ So an operation that is refused leaves nothing behind, and its neighbours in the
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, false, func, or_
 
 from kinesphere.adapters.documents import detached
 from kinesphere.adapters.leases import renewed
 from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql.collisions import Occupied, Overtaken
 from kinesphere.adapters.sql.transaction import STORED, Transaction
 from kinesphere.core.jobs import (
     Claim,
@@ -38,6 +39,8 @@ from kinesphere.ports import (
 
 _JOBS: Final = schema.jobs.c
 _STORED: Final = STORED.limit(bindparam("limit"))
+# What another transaction has locked is left to it.
+_FREE: Final = _STORED.with_for_update(skip_locked=True)
 
 CLAIMABLE: Final = (
     schema.IN_LINE,
@@ -45,22 +48,29 @@ CLAIMABLE: Final = (
     or_(_JOBS.deadline.is_(None), _JOBS.deadline > bindparam("now")),
 )
 # A sum, which the index holds as well, but which does not tempt SQLite to go by jobs_waiting.
-TO_CLAIM: Final = _STORED.where(*CLAIMABLE, _JOBS.ready_at + 0.0 <= bindparam("now")).order_by(
+_IN_ORDER: Final = _STORED.where(*CLAIMABLE, _JOBS.ready_at + 0.0 <= bindparam("now")).order_by(
     _JOBS.urgency, _JOBS.tag, _JOBS.id
 )
+TO_CLAIM: Final = _IN_ORDER.with_for_update(skip_locked=True)
 TO_CLAIM_TOGETHER: Final = TO_CLAIM.where(_JOBS.alone == false())
-TO_REAP: Final = _STORED.where(schema.RUNNING, _JOBS.lease_until <= bindparam("now")).order_by(
+NEXT: Final = _IN_ORDER.with_only_columns(_JOBS.id)
+IN_TURN: Final = _IN_ORDER.with_for_update()
+TO_REAP: Final = _FREE.where(schema.RUNNING, _JOBS.lease_until <= bindparam("now")).order_by(
     _JOBS.lease_until, _JOBS.id
 )
-TO_EXPIRE: Final = _STORED.where(
+TO_EXPIRE: Final = _FREE.where(
     schema.QUEUED, _JOBS.deadline.is_not(None), _JOBS.deadline <= bindparam("now")
 ).order_by(_JOBS.deadline, _JOBS.id)
 # A comparison, because LIKE knows wildcards and in SQLite no case.
-TO_RECOVER: Final = STORED.where(
-    schema.RUNNING,
-    func.substr(_JOBS.worker, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
-).order_by(_JOBS.id)
-TO_FORGET: Final = _STORED.where(
+TO_RECOVER: Final = (
+    STORED.where(
+        schema.RUNNING,
+        func.substr(_JOBS.worker, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+    )
+    .order_by(_JOBS.id)
+    .with_for_update()
+)
+TO_FORGET: Final = _FREE.where(
     _JOBS.finished_at.is_not(None), _JOBS.finished_at < bindparam("before")
 ).order_by(_JOBS.finished_at, _JOBS.id)
 
@@ -73,7 +83,8 @@ def submit(
         digest, job_id = known
         if digest != key.digest:
             raise IdempotencyConflict(key.key)
-        transaction.get(job_id)
+        if transaction.get(job_id) is None:
+            raise Overtaken(f"{job_id} was forgotten meanwhile, and its idempotency key")
         return Submission(transaction.give(job_id), created=False)
     if job.state is not State.QUEUED:
         raise WrongState(f"{job.id} is {job.state}; only queued jobs are submitted")
@@ -95,12 +106,27 @@ def claim(
     now = transaction.now()
     parameters = {"pool": pool, "now": now, "limit": limit}
     batch = transaction.find(TO_CLAIM, parameters)
+    if not batch and transaction.shared:
+        batch = _in_turn(transaction, parameters)
     if batch and batch[0].alone:
         batch = batch[:1]
     elif any(job.alone for job in batch):
         batch = transaction.find(TO_CLAIM_TOGETHER, parameters)
     command = Claim(worker, now + lease)
     return _decide(transaction, ((job.id, command) for job in batch), now)
+
+
+def _in_turn(transaction: Transaction, parameters: Mapping[str, Any]) -> Sequence[Job]:
+    """A batch of what others have locked, when they have let go of it.
+
+    They may not take it after all, and nobody would be told of it again.
+    """
+    first = {**parameters, "limit": min(parameters["limit"], 1)}
+    if not transaction.waits:
+        if transaction.exists(NEXT, first):
+            raise Occupied
+        return ()
+    return transaction.find(TO_CLAIM, parameters) if transaction.find(IN_TURN, first) else ()
 
 
 def apply(transaction: Transaction, job_id: str, command: Command) -> Job:
@@ -129,6 +155,7 @@ def reap(transaction: Transaction, limit: int) -> tuple[Job, ...]:
     now = transaction.now()
     lapsed = transaction.find(TO_REAP, {"now": now, "limit": limit})
     missed = transaction.find(TO_EXPIRE, {"now": now, "limit": limit - len(lapsed)})
+    transaction.pass_by()
     commands: list[tuple[str, Command]] = [(job.id, Reap()) for job in lapsed]
     return _decide(transaction, commands + [(job.id, Expire()) for job in missed], now)
 

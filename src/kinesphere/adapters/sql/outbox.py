@@ -35,6 +35,7 @@ DUE: Final = (
     )
     .order_by(_ROWS.due_at, _ROWS.id)
     .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
 )
 NEXT: Final = (
     select(_ROWS.due_at)

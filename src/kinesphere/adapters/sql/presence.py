@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
@@ -24,7 +25,13 @@ Result = TypeVar("Result")
 PRESENT: Final = select(_REPLICAS.document, _REPLICAS.told_at, _REPLICAS.seen_at).where(
     _REPLICAS.seen_at > bindparam("since")
 )
-GONE: Final = delete(schema.replicas).where(_REPLICAS.seen_at <= bindparam("since"))
+GONE: Final = delete(schema.replicas).where(
+    _REPLICAS.worker.in_(
+        select(_REPLICAS.worker)
+        .where(_REPLICAS.seen_at <= bindparam("since"))
+        .with_for_update(skip_locked=True)
+    )
+)
 LEADER: Final = select(_LEADERS.holder).where(
     _LEADERS.office == bindparam("office"), _LEADERS.until > bindparam("now")
 )
@@ -57,7 +64,7 @@ class SqlPresence:
                 "document": msgspec.json.encode(status).decode(),
                 "told_at": now,
             }
-            for status in statuses
+            for status in sorted(statuses, key=attrgetter("worker"))
         ]
 
         def announce(transaction: "Transaction") -> None:

@@ -9,8 +9,10 @@ from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
 
 from kinesphere.adapters.sql import schema
 from kinesphere.adapters.sql.operations import CLAIMABLE
+from kinesphere.adapters.sql.parts import parts
+from kinesphere.adapters.sql.places import FINISHES, VIRTUAL
 from kinesphere.adapters.sql.rows import JOINED, job_of, key_name, record_of
-from kinesphere.adapters.sql.transaction import ANSWERING, FINISHES, KNOWN, LENT, VIRTUAL, parts
+from kinesphere.adapters.sql.transaction import KNOWN, LENT
 from kinesphere.core.fairness import start_tag
 from kinesphere.core.jobs import HIGHEST_PRIORITY, Job, State
 from kinesphere.core.line import Load, Look, ahead
@@ -21,6 +23,7 @@ from kinesphere.ports import (
     IdempotencyKey,
     JobQuery,
     Line,
+    Queued,
     Record,
 )
 
@@ -29,6 +32,7 @@ _EVENTS: Final = schema.events.c
 _TALLIES: Final = schema.tallies.c
 
 GET: Final = select(_JOBS.document).where(_JOBS.id == bindparam("id"))
+ANSWERING: Final = select(_JOBS.document).where(_JOBS.answers == bindparam("content"))
 OLDEST: Final = (
     select(_JOBS.ready_at)
     .where(*CLAIMABLE, _JOBS.ready_at <= bindparam("now"))
@@ -44,13 +48,13 @@ EVENTS: Final = (
 EVENTS_OF_JOB: Final = EVENTS.where(_EVENTS.job_id == bindparam("job_id"))
 WAITING: Final = (
     select(_TALLIES.pool, _TALLIES.state, func.sum(_TALLIES.jobs).label("jobs"))
-    .where(_TALLIES.state.in_([State.QUEUED.value, State.RUNNING.value]), _TALLIES.jobs > 0)
+    .where(_TALLIES.state.in_([State.QUEUED.value, State.RUNNING.value]))
     .group_by(_TALLIES.pool, _TALLIES.state)
+    .having(func.sum(_TALLIES.jobs) > 0)
 )
 LOADS: Final = select(_TALLIES.state, _TALLIES.priority, _TALLIES.jobs, _TALLIES.weight).where(
     _TALLIES.pool == bindparam("pool"),
     _TALLIES.state.in_([State.QUEUED.value, State.RUNNING.value]),
-    _TALLIES.jobs > 0,
 )
 PLACE: Final = select(_JOBS.tag).where(
     _JOBS.id == bindparam("id"), schema.IN_LINE, _JOBS.pool == bindparam("pool")
@@ -66,16 +70,28 @@ BEFORE: Final = (
     .order_by(_JOBS.tag, _JOBS.id)
     .limit(LINE_LOOK)
 )
+QUEUE: Final = (
+    select(_JOBS.ready_at, _JOBS.deadline, _JOBS.weight)
+    .where(schema.IN_LINE, _JOBS.pool == bindparam("pool"))
+    .order_by(_JOBS.urgency, _JOBS.tag, _JOBS.id)
+    .limit(bindparam("limit"))
+)
 COUNTS: Final = (
     select(_TALLIES.model, _TALLIES.state, func.sum(_TALLIES.jobs).label("jobs"))
-    .where(_TALLIES.jobs > 0)
     .group_by(_TALLIES.model, _TALLIES.state)
+    .having(func.sum(_TALLIES.jobs) > 0)
 )
 OPEN: Final = (
     select(func.count())
     .select_from(schema.jobs)
     .where(schema.OPEN, _JOBS.user == bindparam("user"))
 )
+
+
+def queue(connection: Connection, pool: str, limit: int) -> tuple[Queued, ...]:
+    """See `Ledger.queue`."""
+    rows = connection.execute(QUEUE, {"pool": pool, "limit": limit})
+    return tuple(Queued(row.ready_at, row.deadline, row.weight) for row in rows)
 
 
 def open_jobs(connection: Connection, user: str) -> int:
@@ -161,6 +177,7 @@ def _line(connection: Connection, job: Job, pool: str) -> Line:
         else:
             known = loads.get(row.priority, Load(0, 0.0))
             loads[row.priority] = Load(known.jobs + row.jobs, known.weight + row.weight)
+    loads = {priority: load for priority, load in loads.items() if load.jobs > 0}
     lane = {"pool": pool, "priority": job.precedence}
     virtual = connection.execute(VIRTUAL, lane).scalar() or 0
     tag = connection.execute(PLACE, {"id": job.id, "pool": pool}).scalar()
@@ -196,15 +213,15 @@ def counts(connection: Connection) -> Mapping[tuple[str, State], int]:
 
 def answering(connection: Connection, content: str) -> Job | None:
     """See `Ledger.answering`."""
-    row = connection.execute(ANSWERING, {"contents": [content]}).mappings().first()
+    row = connection.execute(ANSWERING, {"content": content}).mappings().first()
     return None if row is None else job_of(row)
 
 
 def replay(connection: Connection, user: str, key: IdempotencyKey, since: float) -> Job | None:
     """See `Ledger.replay`. Keys from before `since` are not known any more."""
     name = key_name(user, key.key)
-    row = connection.execute(KNOWN, {"names": [name], "since": since}).first()
-    if row is None:
+    row = connection.execute(KNOWN, {"names": [name]}).first()
+    if row is None or row.created_at <= since:
         return None
     if row.digest != key.digest:
         raise IdempotencyConflict(key.key)

@@ -53,14 +53,14 @@ def key_name(user: str, key: str) -> str:
     return encode_data([user, key])
 
 
-def record_row(record: Record) -> Mapping[str, Any]:
+def record_row(seq: int, job_id: str, at: float, event: Event) -> Mapping[str, Any]:
     """The columns of `schema.events`."""
     return {
-        "seq": record.seq,
-        "job_id": record.job_id,
-        "at": record.at,
-        "kind": record.event.kind.value,
-        "data": encode_data(record.event.data),
+        "seq": seq,
+        "job_id": job_id,
+        "at": at,
+        "kind": event.kind.value,
+        "data": encode_data(event.data),
     }
 
 

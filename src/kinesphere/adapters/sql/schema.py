@@ -112,6 +112,8 @@ loans: Final = Table(
     Index("loans_by_job", "job_id"),
 )
 
+# Each process that writes has rows of its own, by its slot (see `engines`), so that none waits for
+# another to count: a tally is the sum of its rows, of which one alone may be below zero.
 tallies: Final = Table(
     "tallies",
     metadata,
@@ -119,15 +121,18 @@ tallies: Final = Table(
     Column("model", Text, primary_key=True),
     Column("state", Text, primary_key=True),
     Column("priority", SmallInteger, primary_key=True, autoincrement=False),
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
     Column("jobs", BigInteger, nullable=False),
     Column("weight", Double, nullable=False),
 )
 
+# By slot as well; the virtual time of a lane is the largest of its rows.
 lanes: Final = Table(
     "lanes",
     metadata,
     Column("pool", Text, primary_key=True),
     Column("priority", SmallInteger, primary_key=True, autoincrement=False),
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
     Column("virtual", BigInteger, nullable=False),
 )
 
@@ -211,4 +216,29 @@ leaders: Final = Table(
     Column("office", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("until", Double, nullable=False),
+)
+
+# A release and all that it has seen is one document, so that it is changed as one.
+releases: Final = Table(
+    "releases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("over", Boolean, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("releases_by_task", "task", "id"),
+)
+
+plans: Final = Table(
+    "plans",
+    metadata,
+    Column("pool", Text, primary_key=True),
+    Column("replicas", Integer, nullable=False),
+    Column("recommended", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("memory", Text, nullable=False),
 )

@@ -5,44 +5,54 @@ a group sees the effects of those before it. `flush` writes them together.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    RowMapping,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 
 from kinesphere.adapters.documents import detached
 from kinesphere.adapters.sql import schema
 from kinesphere.adapters.sql.bulk import bulk
+from kinesphere.adapters.sql.collisions import Overtaken
+from kinesphere.adapters.sql.engines import is_shared, slot_of
 from kinesphere.adapters.sql.outbox import enter, forget
+from kinesphere.adapters.sql.parts import parts
+from kinesphere.adapters.sql.places import Places
 from kinesphere.adapters.sql.rows import job_of, job_row, key_name, record_row, tallied
-from kinesphere.core.fairness import COST, enters, start_tag
+from kinesphere.core.fairness import enters
 from kinesphere.core.jobs import Event, Job, State
 from kinesphere.core.sharing import answers, freed, lent, maker, own_bytes
 from kinesphere.ports import IdempotencyKey, Record
 
-AT_ONCE: Final = 500
-"""Ids in one statement; databases limit how many values it may have."""
-
 _JOBS: Final = schema.jobs.c
-_LANES: Final = schema.lanes.c
-_FINISHES: Final = schema.finishes.c
 _KEYS: Final = schema.keys.c
 
 STORED: Final = select(_JOBS.id, _JOBS.tag, _JOBS.answers, _JOBS.document)
-LOAD: Final = STORED.where(_JOBS.id.in_(bindparam("ids", expanding=True)))
-ANSWERING: Final = STORED.where(_JOBS.answers.in_(bindparam("contents", expanding=True)))
-FOLLOWERS: Final = STORED.where(_JOBS.leader == bindparam("leader")).order_by(_JOBS.id)
-VIRTUAL: Final = select(_LANES.virtual).where(
-    _LANES.pool == bindparam("pool"), _LANES.priority == bindparam("priority")
+# Locked in the order of their ids, so that no two transactions wait for each other.
+LOAD: Final = (
+    STORED.where(_JOBS.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_JOBS.id)
+    .with_for_update()
 )
-FINISHES: Final = select(_FINISHES.user, _FINISHES.tag).where(
-    _FINISHES.pool == bindparam("pool"),
-    _FINISHES.priority == bindparam("priority"),
-    _FINISHES.user.in_(bindparam("users", expanding=True)),
+LEADS: Final = select(_JOBS.answers, _JOBS.id).where(
+    _JOBS.answers.in_(bindparam("contents", expanding=True))
 )
-KNOWN: Final = select(_KEYS.name, _KEYS.digest, _KEYS.job_id).where(
-    _KEYS.name.in_(bindparam("names", expanding=True)), _KEYS.created_at > bindparam("since")
+FOLLOWERS: Final = (
+    STORED.where(_JOBS.leader == bindparam("leader")).order_by(_JOBS.id).with_for_update()
+)
+KNOWN: Final = select(_KEYS.name, _KEYS.digest, _KEYS.job_id, _KEYS.created_at).where(
+    _KEYS.name.in_(bindparam("names", expanding=True))
 )
 LENT: Final = (
     select(schema.loans.c.key)
@@ -57,9 +67,22 @@ ADVANCE: Final = (
     .returning(schema.head.c.seq)
 )
 
-Value = TypeVar("Value")
-Lane: TypeAlias = tuple[str, int]
-"""A pool and a priority."""
+# PostgreSQL's. One statement, since no other transaction can tell anything from here to the commit.
+TELL: Final = text("""
+    WITH advanced AS (
+        UPDATE head SET seq = seq + :number, bytes = bytes + :more RETURNING seq
+    ), told AS (
+        INSERT INTO events (seq, job_id, at, kind, data)
+        SELECT advanced.seq - :number + new.place, new.job_id, new.at, new.kind, new.data
+        FROM advanced, unnest(
+            CAST(:job_ids AS text[]), CAST(:ats AS double precision[]), CAST(:kinds AS text[]),
+            CAST(:datas AS text[])
+        ) WITH ORDINALITY AS new (job_id, at, kind, data, place)
+    )
+    SELECT seq FROM advanced
+""")
+_FORGETTING: Final = 0x4B696E66
+"""PostgreSQL's advisory lock of whoever forgets jobs, see `Transaction.remove`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +91,28 @@ class Reads:
 
     Attributes:
         job_ids: Jobs.
-        place: The lane and the user of a job that is submitted.
         key: The name of the idempotency key that comes with it, see `key_name`.
         content: Its content, or "".
+        searches: Whether it looks for jobs that it cannot name.
     """
 
     job_ids: Sequence[str] = ()
-    place: tuple[Lane, str] | None = None
     key: str | None = None
     content: str = ""
+    searches: bool = False
 
 
 NOTHING: Final = Reads()
+SEARCHES: Final = Reads(searches=True)
+
+_Happening: TypeAlias = tuple[str, float, Event]
+_TOLD: Final = ("job_id", "at", "kind", "data")
 
 
 @dataclass(slots=True)
 class _Kept:
     job: Job
-    tag: int
+    tag: int = 0
     answers: bool = False
     new: bool = False
     changed: bool = False
@@ -98,6 +125,8 @@ class Transaction:
     Attributes:
         connection: Within the transaction.
         records: The events stored so far, in order; complete after `flush`.
+        shared: Whether others write at the same time, so that what is read must be locked.
+        waits: Whether it may wait for what it looks for, because it does nothing else.
     """
 
     def __init__(
@@ -110,21 +139,26 @@ class Transaction:
         self._key_seconds = key_seconds
         self._bulk = bulk(connection.dialect)
         self._kept: dict[str, _Kept] = {}
-        self._happened: list[tuple[str, float, Event]] = []
+        self.shared = is_shared(connection)
+        self.waits = False
+        self._slot = slot_of(connection)
+        self._places = Places(connection, self._slot, self.shared)
+        self._entering: list[Job] = []
+        self._happened: list[_Happening] = []
         self._tallies: Counter[tuple[str, str, str, int]] = Counter()
         self._weights: defaultdict[tuple[str, str, str, int], float] = defaultdict(float)
-        self._virtuals: dict[Lane, int] = {}
-        self._advanced: set[Lane] = set()
-        self._finishes: dict[tuple[Lane, str], int | None] = {}
-        self._placed: set[tuple[Lane, str]] = set()
-        self._keys: dict[str, tuple[str, str] | None] = {}
+        self._keys: dict[str, tuple[str, str, float] | None] = {}
         self._new_keys: dict[str, dict[str, Any]] = {}
         self._answering: dict[str, str | None] = {}
         self._loans: list[dict[str, str]] = []
         self._more_bytes = 0
 
     def now(self) -> float:
-        """The ledger's time, one for the whole group: PostgreSQL's costs a question."""
+        """The ledger's time, one for the whole group: PostgreSQL's costs a question.
+
+        It is asked for when the jobs of the group are locked, so what a job was told before by
+        others is not later.
+        """
         if self._at is None:
             self._at = self._now(self.connection)
         return self._at
@@ -132,51 +166,48 @@ class Transaction:
     def load(self, reads: Iterable[Reads]) -> None:
         """Read all this, as far as it exists, in few statements; before anything else."""
         job_ids: set[str] = set()
-        users: defaultdict[Lane, set[str]] = defaultdict(set)
         keys: set[str] = set()
         contents: set[str] = set()
         for read in reads:
             if read.content:
                 contents.add(read.content)
             job_ids.update(read.job_ids)
-            if read.place is not None:
-                lane, user = read.place
-                users[lane].add(user)
             if read.key is not None:
                 keys.add(read.key)
-        self._load_jobs(job_ids)
-        for lane, names in users.items():
-            self._load_finishes(lane, names)
         self._load_keys(keys)
-        self._load_answering(contents)
+        job_ids.update(known[1] for name in keys if (known := self._keys[name]) is not None)
+        self._load_answering(contents, job_ids)
 
-    def _load_answering(self, contents: Collection[str]) -> None:
-        self._answering.update(dict.fromkeys(contents))
-        for some in parts(contents):
-            for row in self.connection.execute(ANSWERING, {"contents": some}).mappings():
-                self._answering[row["answers"]] = row["id"]
-                self._adopt(row)
+    def _load_answering(self, contents: Collection[str], job_ids: Collection[str] = ()) -> None:
+        """Find out who answers for these contents; lock them, with other jobs that are wanted."""
+        unsure = set(contents)
+        wanted = set(job_ids)
+        while unsure or wanted:
+            leads = {
+                row.answers: row.id
+                for some in parts(unsure)
+                for row in self.connection.execute(LEADS, {"contents": some})
+            }
+            self._load_jobs(wanted.union(leads.values()))
+            self._answering.update({content: leads.get(content) for content in unsure})
+            # Whoever had it locked until now may have had another answer.
+            unsure = {content for content, job_id in leads.items() if not self._leads(job_id)}
+            wanted = set()
+
+    def _leads(self, job_id: str) -> bool:
+        kept = self._kept.get(job_id)
+        return kept is not None and kept.answers
 
     def _load_jobs(self, job_ids: Collection[str]) -> None:
-        for ids in parts(job_ids):
+        for ids in parts(sorted(set(job_ids).difference(self._kept))):
             for row in self.connection.execute(LOAD, {"ids": ids}).mappings():
                 self._adopt(row)
 
-    def _load_finishes(self, lane: Lane, users: Collection[str]) -> None:
-        self._finishes.update(dict.fromkeys((lane, user) for user in users))
-        for names in parts(users):
-            parameters = {"pool": lane[0], "priority": lane[1], "users": names}
-            for row in self.connection.execute(FINISHES, parameters):
-                self._finishes[lane, row.user] = row.tag
-
     def _load_keys(self, keys: Collection[str]) -> None:
         self._keys.update(dict.fromkeys(keys))
-        if not keys:
-            return
-        since = self.now() - self._key_seconds
         for names in parts(keys):
-            for row in self.connection.execute(KNOWN, {"names": names, "since": since}):
-                self._keys[row.name] = (row.digest, row.job_id)
+            for row in self.connection.execute(KNOWN, {"names": names}):
+                self._keys[row.name] = (row.digest, row.job_id, row.created_at)
 
     def get(self, job_id: str) -> Job | None:
         """The job as this transaction sees it."""
@@ -197,11 +228,20 @@ class Transaction:
         kept.given = True
         return kept.job
 
-    def find(self, statement: Executable, parameters: dict[str, Any]) -> Sequence[Job]:
+    def find(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Job]:
         """The jobs that a query of stored jobs yields, in its order."""
         self._flush_jobs()
         rows = self.connection.execute(statement, parameters).mappings()
         return [self._adopt(row).job for row in rows]
+
+    def exclude(self, lock: int) -> None:
+        """Wait until no other transaction has this lock, a number of PostgreSQL's, and keep it."""
+        if self.shared:
+            self.connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+    def exists(self, statement: Executable, parameters: Mapping[str, Any]) -> bool:
+        """Whether a query yields anything, locked by others or not."""
+        return self.connection.execute(statement, parameters).first() is not None
 
     def _adopt(self, row: RowMapping) -> _Kept:
         kept = self._kept.get(row["id"])
@@ -223,8 +263,9 @@ class Transaction:
 
     def add(self, job: Job, happened: Sequence[Event], now: float) -> None:
         """Store a new job."""
-        tag = self._enter(job) if enters(None, job) else 0
-        self._kept[job.id] = _Kept(job, tag, new=True)
+        self._kept[job.id] = _Kept(job, new=True)
+        if enters(None, job):
+            self._entering.append(job)
         self._count(tallied(job), job, 1)
         self._happened += [(job.id, now, event) for event in happened]
         self._list(None, job)
@@ -240,15 +281,12 @@ class Transaction:
             self._count(became, after, 1)
         self._list(before, after)
         if enters(before, after):
-            kept.tag = self._enter(after)
+            self._entering.append(after)
         elif before.leader is not None:
             if after.leader is None and not after.ended:
-                kept.tag = self._kept[before.leader].tag
+                kept.tag = self._tag(before.leader)
         elif before.state is State.QUEUED and after.state is State.RUNNING:
-            lane = (after.pool, after.precedence)
-            if kept.tag > self._virtual(lane):
-                self._virtuals[lane] = kept.tag
-                self._advanced.add(lane)
+            self._places.claimed((after.pool, after.precedence), self._tag(after.id))
 
     def _list(self, before: Job | None, after: Job) -> None:
         """Take note of the files that a job lists now, and of the content it answers for."""
@@ -262,20 +300,26 @@ class Transaction:
         said = answers(before, after)
         if said is None:
             return
-        held = self.answering(after.content)
-        if said and held is not None:
+        kept = self._kept[after.id]
+        # Looked up only where it matters: a follower that ends must not lock its leader.
+        held = self.answering(after.content) if said else None
+        if held is not None:
             self._kept[held.id].answers = False
             self._kept[held.id].changed = True
-        if said or (held is not None and held.id == after.id):
+        if said or kept.answers:
             self._answering[after.content] = after.id if said else None
-            self._kept[after.id].answers = said
+            kept.answers = said
 
     def remove(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """Delete jobs that were read here, with their events and keys.
 
-        Returns them, each with the files that go with it.
+        Returns them, each with the files that go with it. Two transactions that did so at once
+        would each leave to the other a file that jobs of both list.
         """
-        self.flush()
+        self.exclude(_FORGETTING)
+        self._flush_rows()
+        if any(job_id in job_ids for job_id, _, _ in self._happened):
+            self._flush_events()
         removed = [self.give(job_id) for job_id in job_ids]
         for job_id in job_ids:
             job = self._kept.pop(job_id).job
@@ -305,50 +349,59 @@ class Transaction:
         return frozenset(made)
 
     def known(self, user: str, key: str) -> tuple[str, str] | None:
-        """The digest and job id that this key led to."""
+        """The digest and job id that this key led to, unless that is too long ago."""
         name = key_name(user, key)
         if name not in self._keys:
             self._load_keys([name])
-        return self._keys[name]
+        found = self._keys[name]
+        if found is None or found[2] <= self.now() - self._key_seconds:
+            return None
+        return found[:2]
 
     def remember(self, job: Job, key: IdempotencyKey) -> None:
         """Store that this key led to this job."""
         name = key_name(job.user, key.key)
-        self._keys[name] = (key.digest, job.id)
+        now = self.now()
+        self._keys[name] = (key.digest, job.id, now)
         self._new_keys[name] = {
             "name": name,
             "digest": key.digest,
             "job_id": job.id,
-            "created_at": self.now(),
+            "created_at": now,
+            "since": now - self._key_seconds,
         }
+
+    def pass_by(self) -> None:
+        """Delete what the fair order needs no more."""
+        self._places.pass_by()
 
     def _count(self, kept: tuple[str, str, str, int], job: Job, change: int) -> None:
         self._tallies[kept] += change
         self._weights[kept] += change * job.weight
 
-    def _enter(self, job: Job) -> int:
-        lane = (job.pool, job.precedence)
-        if (lane, job.user) not in self._finishes:
-            self._load_finishes(lane, [job.user])
-        tag = start_tag(self._virtual(lane), self._finishes[lane, job.user])
-        self._finishes[lane, job.user] = tag + COST
-        self._placed.add((lane, job.user))
-        return tag
+    def _tag(self, job_id: str) -> int:
+        """The job's place in its lane."""
+        self._take_places()
+        return self._kept[job_id].tag
 
-    def _virtual(self, lane: Lane) -> int:
-        if lane not in self._virtuals:
-            parameters = {"pool": lane[0], "priority": lane[1]}
-            self._virtuals[lane] = self.connection.execute(VIRTUAL, parameters).scalar() or 0
-        return self._virtuals[lane]
+    def _take_places(self) -> None:
+        entering, self._entering = self._entering, []
+        for job_id, tag in self._places.take(entering).items():
+            self._kept[job_id].tag = tag
 
     def flush(self) -> None:
-        """Write all that was added, changed, placed, counted and remembered."""
-        self._flush_jobs()
+        """Write all that was added, changed, placed, counted, remembered and told."""
+        self._flush_rows()
+        # Last, because from here to the commit nobody else can tell anything.
         self._flush_events()
-        self._flush_lanes()
+
+    def _flush_rows(self) -> None:
+        self._flush_jobs()
+        self._places.flush()
         tallies = [
             {
                 **dict(zip(("pool", "model", "state", "priority"), kept, strict=True)),
+                "slot": self._slot,
                 "jobs": jobs,
                 "weight": self._weights[kept],
             }
@@ -358,12 +411,15 @@ class Transaction:
         self._bulk.count(self.connection, tallies)
         self._tallies.clear()
         self._weights.clear()
-        self._bulk.remember(self.connection, list(self._new_keys.values()))
+        new_keys = [self._new_keys[name] for name in sorted(self._new_keys)]
+        if self._bulk.remember(self.connection, new_keys) < len(new_keys):
+            raise Overtaken("another submit has used an idempotency key meanwhile")
         self._new_keys.clear()
         self._bulk.lend(self.connection, self._loans)
         self._loans.clear()
 
     def _flush_jobs(self) -> None:
+        self._take_places()
         new, changed = [], []
         for kept in self._kept.values():
             if kept.new:
@@ -371,46 +427,36 @@ class Transaction:
             elif kept.changed:
                 changed.append(job_row(kept.job, kept.tag, kept.answers))
             kept.new = kept.changed = False
-        # Who answers for a content no more lets go of it before another takes it.
-        changed.sort(key=lambda row: row["answers"] is not None)
+        # Who answers for a content no more lets go of it before another takes it; and two groups
+        # that take several take them in one order.
+        for rows in (changed, new):
+            rows.sort(key=lambda row: row["answers"] or "")
         self._bulk.change(self.connection, changed)
         self._bulk.add(self.connection, new)
 
     def _flush_events(self) -> None:
         if not self._happened and not self._more_bytes:
             return
-        number = len(self._happened)
-        advanced = {"number": number, "more": self._more_bytes}
-        last = self.connection.execute(ADVANCE, advanced).scalar_one()
+        happened, self._happened = self._happened, []
+        advanced = {"number": len(happened), "more": self._more_bytes}
         self._more_bytes = 0
+        tell = self._tell_at_once if self.shared else self._tell
+        last = tell(advanced, happened)
         records = [
             Record(seq, job_id, at, event)
-            for seq, (job_id, at, event) in enumerate(self._happened, last - number + 1)
+            for seq, (job_id, at, event) in enumerate(happened, last - len(happened) + 1)
         ]
-        self._bulk.tell(self.connection, [record_row(record) for record in records])
         enter(self.connection, [(self._kept[record.job_id].job, record) for record in records])
         self.records += records
-        self._happened.clear()
 
-    def _flush_lanes(self) -> None:
-        advanced = [
-            {"pool": pool, "priority": priority, "virtual": self._virtuals[pool, priority]}
-            for pool, priority in sorted(self._advanced)
-        ]
-        self._bulk.advance(self.connection, advanced)
-        self._bulk.pass_by(self.connection, advanced)
-        finishes = [
-            {"pool": lane[0], "priority": lane[1], "user": user, "tag": tag}
-            for lane, user in sorted(self._placed)
-            if (tag := self._finishes[lane, user] or 0) > self._virtual(lane)
-        ]
-        self._bulk.place(self.connection, finishes)
-        self._advanced.clear()
-        self._placed.clear()
+    def _tell(self, advanced: Mapping[str, int], happened: Sequence[_Happening]) -> int:
+        last: int = self.connection.execute(ADVANCE, advanced).scalar_one()
+        first = last - len(happened) + 1
+        rows = [record_row(seq, *each) for seq, each in enumerate(happened, first)]
+        self._bulk.tell(self.connection, rows)
+        return last
 
-
-def parts(values: Collection[Value]) -> Iterator[Sequence[Value]]:
-    """The values in parts that one statement may have."""
-    ordered = list(values)
-    for start in range(0, len(ordered), AT_ONCE):
-        yield ordered[start : start + AT_ONCE]
+    def _tell_at_once(self, advanced: Mapping[str, int], happened: Sequence[_Happening]) -> int:
+        rows = [record_row(0, *each) for each in happened]
+        columns = {f"{name}s": [row[name] for row in rows] for name in _TOLD}
+        return int(self.connection.execute(TELL, {**advanced, **columns}).scalar_one())

@@ -3,6 +3,9 @@
 When the thread becomes free it takes every operation that waits, runs them in one transaction,
 commits, and only then answers. An operation that is refused leaves nothing behind. One that fails
 otherwise has spoilt the transaction: it is rolled back and each operation is run again by itself.
+
+On PostgreSQL other processes write at the same time. A group that collides with one of theirs is
+run again (see `collisions`), in halves where transactions waited for each other.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -23,6 +26,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
+from kinesphere.adapters.sql.collisions import Occupied, Overtaken, collided, knotted
 from kinesphere.adapters.sql.transaction import Reads, Transaction
 from kinesphere.core.jobs import Refused
 from kinesphere.ports import Feed, IdempotencyConflict, JobUnknown, LedgerUnavailable, Record
@@ -33,6 +37,12 @@ Result = TypeVar("Result")
 
 GROUP_LIMIT: Final = 1_000
 """Operations in one transaction: a bound on what the first of them waits for the others."""
+
+TRIES: Final = 10
+"""How often a group, or what is left of it, is run again before it is given up."""
+
+PAUSE: Final = 0.01
+"""Seconds until an operation looks again for what another had locked: a transaction or two."""
 
 _REFUSALS: Final = (Refused, JobUnknown, IdempotencyConflict)
 _AT_FAULT: Final = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
@@ -46,11 +56,13 @@ class Operation(Generic[Result]):
         run: Decides, then changes.
         reads: What it will read, for the group to read together.
         answer: Where the result goes, on the event loop.
+        tries: How often it was run again because what it looks for was locked.
     """
 
     run: Callable[[Transaction], Result]
     reads: Reads
     answer: "asyncio.Future[Result]"
+    tries: int = 0
 
 
 _Group: TypeAlias = "Sequence[Operation[Any]]"
@@ -66,6 +78,7 @@ class Writer:
         self._engine = engine
         self._begin = begin
         self._announce = announce
+        self._closing = False
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Operation[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
@@ -79,6 +92,7 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what was begun. Nothing may be written any more."""
+        self._closing = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         # The last answers were handed to the loop before the thread ended.
@@ -94,13 +108,24 @@ class Writer:
             operations = [operation for operation in group if operation is not None]
             going = len(operations) == len(group)
             if operations:
-                self._write(operations)
+                self._write(self._in_order(operations))
 
-    def _write(self, group: _Group) -> None:
+    def _in_order(self, group: _Group) -> _Group:
+        """The order in which a group asked at once is run."""
+        if self._engine.dialect.name == "sqlite":
+            return group
+        # Those that search wait for nobody, so they go when all that others may hold is locked.
+        return sorted(group, key=lambda operation: operation.reads.searches)
+
+    def _write(self, group: _Group, tries: int = 0, *, waits: bool = False) -> None:
         try:
-            records, outcomes = self._transact(group)
+            records, outcomes = self._transact(group, waits)
         except Exception as error:
-            if _is_down(error):
+            if collided(error) and tries < TRIES:
+                half = len(group) // 2 if tries or knotted(error) else 0
+                for part in filter(None, (group[:half], group[half:])):
+                    self._write(part, tries + 1, waits=waits)
+            elif _is_down(error):
                 self._engine.dispose()
                 _LOG.warning("the ledger cannot be written: %s", error)
                 reason = str(error)
@@ -113,16 +138,35 @@ class Writer:
                     self._write([operation])
         else:
             self._hand_over(group, records, outcomes)
+            for operation, (_, refusal) in zip(group, outcomes, strict=True):
+                if isinstance(refusal, Occupied):
+                    self._postpone(operation)
 
-    def _transact(self, group: _Group) -> tuple[Sequence[Record], Sequence[_Outcome]]:
+    def _postpone(self, operation: Operation[Any]) -> None:
+        """Run it again a little later; when it has come in vain too often, let it wait its turn."""
+        if operation.tries >= TRIES:
+            self._write([operation], waits=True)
+            return
+        again = replace(operation, tries=operation.tries + 1)
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.call_later, PAUSE, self._again, again)
+
+    def _again(self, operation: Operation[Any]) -> None:
+        if not self._closing:
+            self._queue.put(operation)
+        elif not operation.answer.done():
+            operation.answer.set_exception(LedgerUnavailable("the ledger is closed"))
+
+    def _transact(self, group: _Group, waits: bool) -> tuple[Sequence[Record], Sequence[_Outcome]]:
         outcomes: list[_Outcome] = []
         with self._engine.begin() as connection:
             transaction = self._begin(connection)
+            transaction.waits = waits
             transaction.load(operation.reads for operation in group)
             for operation in group:
                 try:
                     outcomes.append((operation.run(transaction), None))
-                except _REFUSALS as refusal:
+                except (*_REFUSALS, Occupied) as refusal:
                     outcomes.append((None, refusal))
             transaction.flush()
         return transaction.records, outcomes
@@ -138,7 +182,7 @@ class Writer:
         if records:
             self._announce.publish(records)
         for operation, (result, error) in zip(group, outcomes, strict=True):
-            if operation.answer.done():
+            if operation.answer.done() or isinstance(error, Occupied):
                 continue
             if error is None:
                 operation.answer.set_result(result)
@@ -148,4 +192,6 @@ class Writer:
 
 def _is_down(error: Exception) -> bool:
     """Whether the store is at fault (locked, full, unreachable, damaged), not the operation."""
+    if isinstance(error, Overtaken):
+        return True
     return isinstance(error, DBAPIError) and not isinstance(error, _AT_FAULT)

@@ -30,6 +30,7 @@ def model(stated: SimulatedModel) -> Model:
         durations=(0.5, 30.0) if motion else None,
         faces=None if motion else (500, 1_000_000),
         rank=stated.rank,
+        lite_of=stated.lite_of,
         simulated=True,
     )
 

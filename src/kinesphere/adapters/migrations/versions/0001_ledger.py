@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("model", sa.Text, primary_key=True),
         sa.Column("state", sa.Text, primary_key=True),
         sa.Column("priority", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("jobs", sa.BigInteger, nullable=False),
         sa.Column("weight", sa.Double, nullable=False),
     )
@@ -83,6 +84,7 @@ def upgrade() -> None:
         "lanes",
         sa.Column("pool", sa.Text, primary_key=True),
         sa.Column("priority", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("virtual", sa.BigInteger, nullable=False),
     )
     op.create_table(
@@ -148,11 +150,31 @@ def upgrade() -> None:
     )
     op.create_index("replicas_by_time", "replicas", ["seen_at"])
     op.create_table(
+        "plans",
+        sa.Column("pool", sa.Text, primary_key=True),
+        sa.Column("replicas", sa.Integer, nullable=False),
+        sa.Column("recommended", sa.Integer, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("tier", sa.Text, nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
+        sa.Column("memory", sa.Text, nullable=False),
+    )
+    op.create_table(
         "leaders",
         sa.Column("office", sa.Text, primary_key=True),
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("until", sa.Double, nullable=False),
     )
+    op.create_table(
+        "releases",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task", sa.Text, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("over", sa.Boolean, nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
+    )
+    op.create_index("releases_by_task", "releases", ["task", "id"])
 
 
 def _index_jobs(name: str, columns: list[str], condition: str, *, unique: bool = False) -> None:

@@ -1,0 +1,94 @@
+"""The seams of the platform. Each protocol's docstring is its specification.
+
+Adapters are judged by one contract suite a port, in `tests/contracts/`. Times are seconds since
+the epoch (UTC) unless a name says otherwise.
+"""
+
+from kinesphere.ports.artifacts import (
+    ArtifactMissing,
+    Artifacts,
+    LinkExpired,
+    LinkInvalid,
+    SignedFiles,
+    StorageFailed,
+)
+from kinesphere.ports.callers import (
+    Allowance,
+    KeyQuery,
+    Keys,
+    Limits,
+    Quota,
+    TokenRefused,
+    Tokens,
+    TokensUnavailable,
+)
+from kinesphere.ports.clock import Clock
+from kinesphere.ports.engine import Engine, File, Made, Outcome, Work
+from kinesphere.ports.ledger import (
+    LINE_LOOK,
+    Backlog,
+    Hold,
+    IdempotencyConflict,
+    IdempotencyKey,
+    JobQuery,
+    JobUnknown,
+    Ledger,
+    LedgerUnavailable,
+    Line,
+    Queued,
+    Record,
+    Standing,
+    Submission,
+)
+from kinesphere.ports.news import Bell, Feed, Hints, Progress
+from kinesphere.ports.outbox import Outbox
+from kinesphere.ports.releases import Releases
+from kinesphere.ports.replicas import Planned, Plans, Pools, PoolStatus, Presence
+
+__all__ = [
+    "LINE_LOOK",
+    "Allowance",
+    "ArtifactMissing",
+    "Artifacts",
+    "Backlog",
+    "Bell",
+    "Clock",
+    "Engine",
+    "Feed",
+    "File",
+    "Hints",
+    "Hold",
+    "IdempotencyConflict",
+    "IdempotencyKey",
+    "JobQuery",
+    "JobUnknown",
+    "KeyQuery",
+    "Keys",
+    "Ledger",
+    "LedgerUnavailable",
+    "Limits",
+    "Line",
+    "LinkExpired",
+    "LinkInvalid",
+    "Made",
+    "Outbox",
+    "Outcome",
+    "Planned",
+    "Plans",
+    "PoolStatus",
+    "Pools",
+    "Presence",
+    "Progress",
+    "Queued",
+    "Quota",
+    "Record",
+    "Releases",
+    "SignedFiles",
+    "Standing",
+    "StorageFailed",
+    "Submission",
+    "TokenRefused",
+    "Tokens",
+    "TokensUnavailable",
+    "Work",
+]

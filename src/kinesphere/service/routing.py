@@ -1,0 +1,111 @@
+"""Choosing the model of a new job, by what releases and replicas say now."""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from kinesphere.core.catalog import Catalog, Model, Task
+from kinesphere.core.failures import Rejected
+from kinesphere.core.jobs import Job, Json
+from kinesphere.core.requests import MotionAsk
+from kinesphere.core.rollout import Release
+from kinesphere.core.routing import SHORT, Route, Routed, Split, behind, lite, routes
+from kinesphere.ports import Clock, LedgerUnavailable, Releases
+from kinesphere.service.outlook import Outlook
+from kinesphere.service.values import Caller
+
+T = TypeVar("T")
+
+FRESH: Final = 1.0
+"""Seconds that what is known of the releases is used without looking again."""
+
+
+class Router:
+    """Knows the releases, within a second, and which pools are behind."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        releases: Releases,
+        outlook: Outlook,
+        clock: Clock,
+        new_id: Callable[[], str],
+        lite_wait: float,
+    ) -> None:
+        self._catalog = catalog
+        self._releases = releases
+        self._outlook = outlook
+        self._clock = clock
+        self._new_id = new_id
+        self._lite_wait = lite_wait
+        self._known: Mapping[str, Release] = {}
+        self._until = -math.inf
+        self._behind: dict[str, bool] = {}
+
+    def forget(self) -> None:
+        """Look at the releases again for the next request."""
+        self._until = -math.inf
+
+    async def choose(
+        self, task: Task, pinned: str | None, caller: Caller, check: Callable[[Model], T]
+    ) -> tuple[Route, T]:
+        """The model that answers, and what `check` makes of it. Raises Rejected.
+
+        `check` raises Rejected for a model that cannot take the request.
+        """
+        # Nobody is known behind an anonymous caller, so each of his jobs stands for itself.
+        user = self._new_id() if caller.anonymous else caller.user
+        split = await self._split(task) if pinned is None else None
+        *others, last = routes(self._catalog, task, pinned, split, user)
+        for route in others:
+            with suppress(Rejected):
+                return route, check(route.model)
+        return last, check(last.model)
+
+    async def motion(
+        self, ask: MotionAsk, caller: Caller, check: Callable[[Model], dict[str, Json]]
+    ) -> tuple[Route, dict[str, Json]]:
+        """The same for a motion, which a lighter model may take when it is short."""
+        route, request = await self.choose("motion", ask.model, caller, check)
+        lighter = lite(self._catalog, route.model)
+        if route.routed is Routed.PINNED or ask.duration >= SHORT or lighter is None:
+            return route, request
+        if not await self._is_behind(route.model, request, caller, ask.priority):
+            return route, request
+        with suppress(Rejected):
+            return Route(lighter, Routed.LITE), check(lighter)
+        return route, request
+
+    async def _split(self, task: Task) -> Split | None:
+        now = self._clock.monotonic()
+        if now >= self._until:
+            # Before the look: of many requests at once, one looks, and the others go on.
+            self._until = now + FRESH
+            with suppress(LedgerUnavailable):
+                self._known = await self._releases.current()
+        release = self._known.get(task)
+        if release is None:
+            return None
+        default = self._catalog.default(task)
+        if release.over and default is not None and release.settled == default.name:
+            return None
+        return release.split
+
+    async def _is_behind(
+        self, model: Model, request: Mapping[str, Json], caller: Caller, priority: int
+    ) -> bool:
+        now = self._clock.now()
+        job = Job(
+            id="", task=model.task, model=model.name, model_version=model.version,
+            user=caller.user, request=request, pools=model.pools, created_at=now, ready_at=now,
+            priority=priority, weight=model.weight(request),
+        )  # fmt: skip
+        forecast = await self._outlook.forecast(job)
+        wait = forecast.estimate.start if forecast.estimate is not None else 0.0
+        if forecast.hopeless:
+            wait = math.inf
+        was = self._behind.get(model.name, False)
+        self._behind[model.name] = behind(was, wait, self._lite_wait)
+        return self._behind[model.name]
