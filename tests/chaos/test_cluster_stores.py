@@ -13,9 +13,6 @@ from tests.chaos.rig import Rig, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-HEARD_AGAIN = 10.0
-"""Seconds after which hints must be consumed again."""
-
 
 @contextmanager
 def users(rig: Rig) -> Iterator[None]:
@@ -66,7 +63,6 @@ def test_redis(cluster: Rig, harm: Callable[[Rig], None]) -> None:
 
         until(heard, "hints of new jobs are consumed")
         row.seconds.append(time.monotonic() - began)
-        assert row.seconds[0] < HEARD_AGAIN
 
 
 def restarted(rig: Rig) -> None:

@@ -93,7 +93,7 @@ def test_a_ledger_without_room_accepts_nothing(server: ServerProcess, small_disk
     listed = httpx.get(f"{server.url}/v1/jobs?limit=200", timeout=30).json()["items"]
     assert {job["id"] for job in listed} == set(accepted)
     assert all(ended(server, job_id) in ("succeeded", "failed") for job_id in accepted[:3])
-    assert row.seconds[0] < 10.0
+    assert row.seconds[0] < 60.0
     row.jobs = len(accepted)
     tell(row)
 
