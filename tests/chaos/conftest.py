@@ -13,7 +13,7 @@ SEED = int(os.environ.get("CHAOS_SEED", str(random.SystemRandom().randrange(10**
 
 @pytest.fixture(scope="session")
 def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """The cluster of this session."""
+    """One cluster for all tests here."""
     print(f"CHAOS_SEED={SEED}")
     with rig(tmp_path_factory.mktemp("chaos"), SEED) as made:
         yield made
