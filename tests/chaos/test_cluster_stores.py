@@ -16,11 +16,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @contextmanager
 def users(rig: Rig) -> Iterator[None]:
-    """Jobs are asked for all the while."""
+    """Jobs are asked for all the while, half as many as the workers could do.
+
+    Workers that are never idle would not listen for hints.
+    """
     stop = threading.Event()
 
     def ask() -> None:
-        while not stop.wait(0.2):
+        while not stop.wait(1.0):
             rig.submit("steady")
 
     asking = threading.Thread(target=ask)

@@ -38,6 +38,9 @@ PAUSE: Final = 1.0
 SILENCE: Final = 4.0
 """Seconds without any hint after which a waiting consumer sends one to itself."""
 
+ANSWER: Final = 2.0
+"""Seconds in which such a hint must arrive."""
+
 _TIMES: Final = {"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 5}
 
 # Celery's own switch, of which there is one in a process: an exit status stops the worker.
@@ -165,6 +168,7 @@ class CeleryHints:
         self._waiters: deque[asyncio.Future[bool]] = deque()
         self._hungry = asyncio.Event()
         self._heard = clock.monotonic()
+        self._asked: float | None = None
         self._leaving = threading.Event()
         app.task(name=HINT, shared=False, ignore_result=True)(self._hint_taken)
         app.task(name=ECHO, shared=False, ignore_result=True)(self._echo_taken)
@@ -233,13 +237,17 @@ class CeleryHints:
 
     def _listen_to_silence(self) -> None:
         """Have a consumer that hears nothing prove that it could; replace it when it does not."""
-        silent = self._clock.monotonic() - self._heard
-        if silent > 2 * SILENCE:
-            self._heard = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if now - self._heard <= SILENCE:
+            self._asked = None
+        elif self._asked is None:
+            # A replica that was busy heard nothing either: only now is there an answer to expect.
+            self._asked = now
+            self._bell.echo(self._pool)
+        elif now - self._asked > ANSWER:
+            self._asked, self._heard = None, now
             _log.warning("no hints arrive; connecting anew", extra={"action": "hints.silent"})
             _celery.should_stop = 0
-        elif silent > SILENCE:
-            self._bell.echo(self._pool)
 
     # ------------------------------------------------------------------------- on Celery's thread
 
