@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from kinesphere.core.jobs import MAX_ATTEMPTS, TERMINAL, EventKind, Job, State
+from kinesphere.core.jobs import TERMINAL, EventKind, Job, State
+from kinesphere.core.transitions import MAX_ATTEMPTS
 from kinesphere.ports import Artifacts, JobQuery, Ledger, Record
 
 _ENDS = {state.value for state in TERMINAL}

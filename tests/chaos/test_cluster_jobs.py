@@ -10,7 +10,8 @@ import pytest
 from deploy.onebox.processes import Api, Process
 
 from kinesphere import Client
-from kinesphere.core.jobs import MAX_ATTEMPTS, EventKind
+from kinesphere.core.jobs import EventKind
+from kinesphere.core.transitions import MAX_ATTEMPTS
 from tests.chaos.rig import Rig, kill, until
 from tests.network import Fault
 

@@ -16,7 +16,6 @@ from kinesphere.core.jobs import (
     Json,
     Revive,
     State,
-    decide,
 )
 from kinesphere.core.sharing import (
     accepted,
@@ -28,6 +27,7 @@ from kinesphere.core.sharing import (
     revived,
     settled,
 )
+from kinesphere.core.transitions import decide
 from tests.core.jobs import NOW, new_job
 
 MOTION: dict[str, Json] = {"prompt": "wave", "duration": 2.0, "seed": 1, "format": "bvh"}

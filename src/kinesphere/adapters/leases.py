@@ -1,6 +1,7 @@
 """What a renewal means for one hold."""
 
-from kinesphere.core.jobs import Extend, Job, StaleToken, State, decide
+from kinesphere.core.jobs import Extend, Job, StaleToken, State
+from kinesphere.core.transitions import decide
 from kinesphere.ports import Hold, Standing
 
 

@@ -31,10 +31,10 @@ from kinesphere.core.jobs import (
     Revive,
     State,
     WrongState,
-    decide,
 )
 from kinesphere.core.line import Look, ahead
 from kinesphere.core.sharing import Change, accepted, revived, settled
+from kinesphere.core.transitions import decide
 from kinesphere.ports import (
     LINE_LOOK,
     Backlog,

@@ -14,17 +14,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-from kinesphere.core.jobs import (
-    ArtifactRef,
-    Event,
-    EventKind,
-    Job,
-    Json,
-    Moved,
-    State,
-    submitted,
-)
+from kinesphere.core.jobs import ArtifactRef, Event, EventKind, Job, Json, Moved, State
 from kinesphere.core.prompts import normalise
+from kinesphere.core.transitions import submitted
 
 Share: TypeAlias = Literal["everyone", "user", "off"]
 """Who is served what others have had made."""

@@ -138,10 +138,10 @@ class Ledger(Protocol):
 
     Every method is one transaction. When a method that changes something returns, the change is
     committed and synced: it survives the loss of power. When it raises, nothing was changed.
-    Changes are decided by `kinesphere.core.jobs.decide` and by nothing else; the events it returns
-    are stored in the same transaction and announced to the feed after the commit, in order of
-    `seq`. Returned jobs are values: nobody sees another's changes in them. Any number of callers,
-    in any number of processes, may call any method at once.
+    Changes are decided by `kinesphere.core.transitions.decide` and by nothing else; the events it
+    returns are stored in the same transaction and announced to the feed after the commit, in order
+    of `seq`. Returned jobs are values: nobody sees another's changes in them. Any number of
+    callers, in any number of processes, may call any method at once.
 
     All methods raise LedgerUnavailable when the store does not answer.
     """

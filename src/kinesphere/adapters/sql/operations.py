@@ -25,9 +25,9 @@ from kinesphere.core.jobs import (
     Revive,
     State,
     WrongState,
-    decide,
 )
 from kinesphere.core.sharing import accepted, revived, settled
+from kinesphere.core.transitions import decide
 from kinesphere.ports import (
     Hold,
     IdempotencyConflict,

@@ -9,9 +9,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kinesphere.core.failures import KINDS, Failure, kind
 from kinesphere.core.jobs import (
-    BACKOFF_CAP,
-    MAX_ATTEMPTS,
-    MAX_LOSSES,
     TERMINAL,
     ArtifactRef,
     Cancel,
@@ -32,9 +29,8 @@ from kinesphere.core.jobs import (
     StaleToken,
     State,
     WrongState,
-    backoff,
-    decide,
 )
+from kinesphere.core.transitions import BACKOFF_CAP, MAX_ATTEMPTS, MAX_LOSSES, backoff, decide
 from tests.core.jobs import NOW, new_job
 
 CRASH = Failure("ENGINE_CRASHED", "killed by SIGSEGV")
