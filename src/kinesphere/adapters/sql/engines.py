@@ -1,5 +1,6 @@
 """Connections to the ledger's database: one that writes, and a few that read."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -11,6 +12,17 @@ BUSY_SECONDS: Final = 5.0
 LONGEST_SECONDS: Final = 5
 """How long PostgreSQL lets a transaction wait for its process, which may have been stopped, or cut
 off; no group takes so long between two statements. Others wait for its locks twice as long."""
+
+CONNECTING: Final[Mapping[str, str]] = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""What libpq is told unless the URL says otherwise: without it, a server whose cable was pulled
+would hold a caller up for minutes. In seconds; the last one, which is for what was sent and not
+acknowledged, in milliseconds."""
 
 _SLOTS: Final = 256
 _SLOTS_LOCK: Final = 0x4B696E65
@@ -73,8 +85,10 @@ def create_readers(url: str, size: int, busy_seconds: float = BUSY_SECONDS) -> E
 
 
 def _create(url: str, size: int, busy_seconds: float) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=size, max_overflow=0, pool_pre_ping=True)
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        patient = parsed.set(query={**CONNECTING, **parsed.query})
+        return create_engine(patient, pool_size=size, max_overflow=0, pool_pre_ping=True)
     engine = create_engine(
         url,
         pool_size=size,
