@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from kinesphere.adapters.ledger_sql import SqlLedger
 from kinesphere.adapters.sql.transaction import Transaction
-from kinesphere.core.jobs import Finish, State
+from kinesphere.core.jobs import EventKind, Finish, State
 from kinesphere.ports import JobQuery, LedgerUnavailable
 from tests.clock import VirtualClock
 from tests.contracts.ledger import LEASE, Jobs, RecordingFeed
@@ -231,3 +231,13 @@ async def test_ledgers_that_start_together_make_one_schema(
     assert await ledgers[0].counts() == {("choreo", State.QUEUED): 4}
     for ledger in ledgers:
         await ledger.close()
+
+
+async def test_events_of_a_newer_release_are_read(
+    ledger: SqlLedger, path: Path, jobs: Jobs
+) -> None:
+    job = (await ledger.submit(jobs())).job
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE events SET kind = 'invented' WHERE job_id = ?", [job.id])
+    [record] = await ledger.events()
+    assert record.event.kind is EventKind.OTHER

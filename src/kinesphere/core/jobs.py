@@ -48,6 +48,12 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REVIVED = "revived"
+    OTHER = "other"
+    """What only a newer release knows, which writes to the same ledger."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "EventKind":
+        return cls.OTHER
 
 
 @dataclass(frozen=True, slots=True)
