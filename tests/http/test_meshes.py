@@ -9,7 +9,7 @@ import pytest
 
 from kinesphere.formats.mesh import MESH_FORMATS, Mesh
 from tests import pictures
-from tests.client.faults import FaultyServer
+from tests.client.faults import FaultyServer, answer, problem
 from tests.http.test_jobs import finished, follow
 from tests.http.test_refusals import assert_problem
 
@@ -320,6 +320,21 @@ def test_a_picture_is_fetched(http: httpx.Client, gallery: FaultyServer, path: s
     job = finished(http, answer.json())
     assert job["state"] == "succeeded", job["error"]
     assert len(mesh_of(http, job).faces) == pytest.approx(2000, rel=0.05)
+
+
+def test_a_request_is_repeated_though_its_picture_is_gone(
+    http: httpx.Client, gallery: FaultyServer
+) -> None:
+    gallery.on("GET /once.png", answer(pictures.png()))
+    body = {"image_url": gallery.url + "/once.png", "texture": False, "faces": 2000}
+    headers = {"idempotency-key": "a-picture-that-goes"}
+    first = http.post("/v1/meshes", json=body, headers=headers)
+    assert first.status_code == 202, first.text
+    gallery.on("GET /once.png", problem(404, "ROUTE_NOT_FOUND"))
+    again = http.post("/v1/meshes", json=body, headers=headers)
+    assert again.json()["id"] == first.json()["id"]
+    other = http.post("/v1/meshes", json=body | {"faces": 3000}, headers=headers)
+    assert_problem(other, 422, "IDEMPOTENCY_CONFLICT", "Idempotency-Key")
 
 
 @pytest.mark.parametrize("route", ["/v1/meshes", "/generate/3d"])

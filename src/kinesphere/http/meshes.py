@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
@@ -17,7 +18,7 @@ from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, media_type
 from kinesphere.http.schemas import JobView, TaskAccepted, TaskView
 from kinesphere.http.views import absolute, error_view
-from kinesphere.service import Caller
+from kinesphere.service import Caller, Remote
 
 router = APIRouter(tags=["meshes"])
 
@@ -43,15 +44,18 @@ _FILES: Final = ("image", "mask")
 
 
 class _Given(BaseModel):
-    """A request for a mesh, whichever way it came; `source` is the field that has the picture."""
+    """A request for a mesh, whichever way it came; `source` is the field that has the picture.
+
+    The picture is its bytes, or the address that it is yet to be fetched from.
+    """
 
     fields: MeshFields
     source: str
-    picture: bytes
+    picture: bytes | str
     mask: bytes | None = None
 
 
-async def _given(request: Request, at: At) -> _Given:
+async def _given(request: Request) -> _Given:
     """The fields and the pictures of a multipart or JSON body."""
     kind = media_type(request)
     if kind == "multipart/form-data":
@@ -65,8 +69,7 @@ async def _given(request: Request, at: At) -> _Given:
             (FieldError("Content-Type", problem, "multipart/form-data or application/json"),),
         )
     body = validated(MeshRequest, await request.body())
-    picture = await at.fetcher.fetch(body.image_url)
-    return _Given(fields=body, source="image_url", picture=picture)
+    return _Given(fields=body, source="image_url", picture=body.image_url)
 
 
 async def _of_form(form: FormData) -> _Given:
@@ -168,9 +171,14 @@ async def create_mesh(
     """
     if given.fields.webhook is not None:
         await at.webhooks.check(given.fields.webhook)
+    picture = given.picture
     with _naming(given.source):
         accepted = await at.service.intake.mesh(
-            given.fields.ask(), given.picture, given.mask, caller, checked_key(idempotency_key)
+            given.fields.ask(),
+            picture if isinstance(picture, bytes) else _remote(at, picture),
+            given.mask,
+            caller,
+            checked_key(idempotency_key),
         )
     return await accepted_answer(
         at=at,
@@ -192,10 +200,13 @@ async def create_mesh(
 async def queue_mesh(body: TaskRequest, caller: Ask, at: At) -> TaskAccepted:
     """The short queued form: a picture by its address, a task id to ask for."""
     user = _on_behalf(caller, body.user_id)
-    picture = await at.fetcher.fetch(body.image_url)
     with _naming("image_url"):
-        accepted = await at.service.intake.mesh(body.ask(), picture, None, user)
+        accepted = await at.service.intake.mesh(body.ask(), _remote(at, body.image_url), None, user)
     return TaskAccepted(task_id=accepted.job.id, status="queued")
+
+
+def _remote(at: Gateway, url: str) -> Remote:
+    return Remote(url, partial(at.fetcher.fetch, url))
 
 
 def _on_behalf(caller: Caller, user: str | None) -> Caller:

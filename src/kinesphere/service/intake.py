@@ -27,7 +27,7 @@ from kinesphere.service import files
 from kinesphere.service.outlook import Forecast, Outlook
 from kinesphere.service.quota import Quota
 from kinesphere.service.routing import Router
-from kinesphere.service.values import Accepted, Caller, Terms
+from kinesphere.service.values import Accepted, Caller, Remote, Terms
 
 
 class Intake:
@@ -85,7 +85,7 @@ class Intake:
     async def mesh(
         self,
         ask: MeshAsk,
-        picture: bytes,
+        picture: bytes | Remote,
         mask: bytes | None,
         caller: Caller,
         key: str | None = None,
@@ -95,20 +95,32 @@ class Intake:
         Raises:
             Rejected: IMAGE_REJECTED, IMAGE_TOO_LARGE, MODEL_UNKNOWN, INVALID_REQUEST,
                 IDEMPOTENCY_CONFLICT, SHUTTING_DOWN, QUEUE_FULL, QUOTA_EXCEEDED,
-                DEADLINE_UNREACHABLE, MODEL_NOT_READY.
+                DEADLINE_UNREACHABLE, MODEL_NOT_READY; and what fetching raises.
             LedgerUnavailable, StorageFailed: nothing was accepted.
         """
-        given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
-        keyed = IdempotencyKey(key, ask.digest(*given.values())) if key else None
-        return await self._once(self._mesh(ask, given, caller, keyed), caller, keyed)
+        named = picture.url.encode() if isinstance(picture, Remote) else picture
+        masks = [mask] if mask is not None else []
+        keyed = IdempotencyKey(key, ask.digest(named, *masks)) if key else None
+        return await self._once(self._mesh(ask, picture, mask, caller, keyed), caller, keyed)
 
     async def _mesh(
-        self, ask: MeshAsk, given: Mapping[str, bytes], caller: Caller, key: IdempotencyKey | None
+        self,
+        ask: MeshAsk,
+        picture: bytes | Remote,
+        mask: bytes | None,
+        caller: Caller,
+        key: IdempotencyKey | None,
     ) -> Accepted:
         def check(model: Model) -> dict[str, Json]:
             return requests.check_mesh(ask, model, self._clock.now())
 
         route, request = await self._router.choose("mesh", ask.model, caller, check)
+        if isinstance(picture, Remote):
+            # The job that the key led to is answered though its picture may be gone by now.
+            if key is not None and (known := await self._ledger.replay(caller.user, key)):
+                return Accepted(known, await self._outlook.eta(known), created=False)
+            picture = await picture.fetch()
+        given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
         terms = self._terms
         for name, data in given.items():
             files.check_size(name, data, terms.picture_bytes)

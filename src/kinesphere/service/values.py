@@ -1,5 +1,6 @@
 """What goes in and out of the use cases."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from kinesphere.core.admission import Estimate
@@ -41,6 +42,19 @@ class Accepted:
     job: Job
     eta: Estimate | None
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A picture that is yet to be fetched.
+
+    Attributes:
+        url: Where it is; with an idempotency key, what tells it from others.
+        fetch: Gets it, or raises Rejected.
+    """
+
+    url: str
+    fetch: Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
