@@ -1,7 +1,9 @@
 """A server on a real socket that does what a test tells it, faults included."""
 
 import json
+import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -113,8 +115,8 @@ def pings(server: FaultyServer, heard: Heard, out: BufferedIOBase) -> None:
 
 
 @contextmanager
-def faulty_server(port: int = 0) -> Iterator[FaultyServer]:
-    """A faulty server on a free port, or on this one."""
+def faulty_server(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[FaultyServer]:
+    """A faulty server on a free port, or on this one; over TLS where that is given."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -137,8 +139,16 @@ def faulty_server(port: int = 0) -> Iterator[FaultyServer]:
         allow_reuse_address = True
         daemon_threads = False
 
+        def get_request(self) -> tuple[socket.socket, Any]:
+            connection, address = super().get_request()
+            if tls is not None:
+                connection.settimeout(5)
+                connection = tls.wrap_socket(connection, server_side=True)
+            return connection, address
+
     with Listener(("127.0.0.1", port), Handler) as listener:
-        server = FaultyServer(f"http://127.0.0.1:{listener.server_address[1]}")
+        scheme = "http" if tls is None else "https"
+        server = FaultyServer(f"{scheme}://127.0.0.1:{listener.server_address[1]}")
         thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -15,6 +15,7 @@ from kinesphere.adapters.public_network import (
     checked,
     header,
     resolved,
+    trusted,
     wired,
 )
 from kinesphere.core.failures import FieldError, Rejected
@@ -57,7 +58,9 @@ class PictureFetcher:
             async with asyncio.timeout(self._terms.seconds):
                 # A pool of its own: no connection that another fetch was judged for is used again.
                 guard = Guard(self._terms.allowed, self._resolve)
-                async with httpcore.AsyncConnectionPool(network_backend=guard) as pool:
+                async with httpcore.AsyncConnectionPool(
+                    network_backend=guard, ssl_context=trusted()
+                ) as pool:
                     return await self._follow(pool, url)
         except TimeoutError:
             raise _failed(f"did not answer within {self._terms.seconds:g} s") from None

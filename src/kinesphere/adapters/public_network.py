@@ -7,8 +7,11 @@ differently a moment later (DNS rebinding), and each redirect, meet the same che
 
 import asyncio
 import ipaddress
+import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -76,6 +79,16 @@ def judge(host: str, port: int, addresses: Sequence[str], allowed: frozenset[str
         return
     if not all(public(ipaddress.ip_address(address)) for address in addresses):
         raise Forbidden(host)
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whose certificates are believed: the public authorities, or those of SSL_CERT_FILE.
+
+    Read once in a process, since that takes some 10 ms.
+    """
+    own = os.environ.get("SSL_CERT_FILE")
+    return ssl.create_default_context(cafile=own) if own else httpcore.default_ssl_context()
 
 
 class Guard(httpcore.AsyncNetworkBackend):

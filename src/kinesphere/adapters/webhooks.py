@@ -6,7 +6,6 @@ with the same id.
 
 import asyncio
 import logging
-import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from kinesphere.adapters.public_network import (
     header,
     judge,
     resolved,
+    trusted,
     wired,
 )
 from kinesphere.core.failures import FieldError, Rejected
@@ -122,7 +122,6 @@ class Poster:
     def __init__(self, terms: WebhookTerms, resolve: Resolve = resolved) -> None:
         self._terms = terms
         self._resolve = resolve
-        self._tls: ssl.SSLContext | None = None
 
     async def post(self, url: str, body: bytes, signed: Mapping[str, str]) -> Answer:
         """What came of it; whatever goes wrong out there is an answer, not an error."""
@@ -140,7 +139,7 @@ class Poster:
                 guard = Guard(self._terms.allowed, self._resolve)
                 async with (
                     httpcore.AsyncConnectionPool(
-                        network_backend=guard, ssl_context=self._context(parts.scheme)
+                        network_backend=guard, ssl_context=trusted()
                     ) as pool,
                     pool.stream("POST", wired(parts), headers=fields, content=body) as response,
                 ):
@@ -154,12 +153,6 @@ class Poster:
             return Answer(problem=str(problem), forbidden=True)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             return Answer(problem=f"could not be reached: {type(error).__name__}")
-
-    def _context(self, scheme: str) -> ssl.SSLContext | None:
-        # Reading the authorities takes 10 ms and more, so it is done once.
-        if scheme == "https" and self._tls is None:
-            self._tls = httpcore.default_ssl_context()
-        return self._tls
 
 
 async def _drained(response: httpcore.Response) -> None:
