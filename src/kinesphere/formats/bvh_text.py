@@ -239,7 +239,7 @@ def _motion(text: bytes, line: int, columns: int) -> tuple[Floats, float]:
     # Files give Frame Time to six or seven places: 0.033333 means 30 frames a second.
     whole = float(round(fps))
     table = _table(rest, line, int(frames), columns)
-    return table, whole if abs(fps - whole) < 0.01 else fps
+    return table, whole if abs(fps - whole) < min(0.01, 5e-4 * whole) else fps
 
 
 def _setting(setting: tuple[int, str], pattern: str) -> float:
