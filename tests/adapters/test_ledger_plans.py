@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Executable, event
 
 from kinesphere.adapters import migrations
-from kinesphere.adapters.sql import operations, places, readings, schema, transaction
+from kinesphere.adapters.sql import operations, places, readings, remembered, schema, transaction
 from kinesphere.adapters.sql.engines import create_writer
 from kinesphere.core.jobs import State
 from kinesphere.ports import JobQuery
@@ -34,7 +34,7 @@ QUERIES: dict[str, Executable] = {
     "load": transaction.LOAD,
     "virtual": places.VIRTUAL,
     "finishes": places.FINISHES,
-    "known": transaction.KNOWN,
+    "known": remembered.KNOWN,
     "leads": transaction.LEADS,
     "answering": readings.ANSWERING,
     "followers": transaction.FOLLOWERS,
@@ -42,6 +42,7 @@ QUERIES: dict[str, Executable] = {
     "passed": places.PASSED,
     "get": readings.GET,
     "open": readings.OPEN,
+    "ended": readings.ENDED,
     "oldest": readings.OLDEST,
     "loads": readings.LOADS,
     "place": readings.PLACE,

@@ -11,8 +11,9 @@ from kinesphere.adapters.sql import schema
 from kinesphere.adapters.sql.operations import CLAIMABLE
 from kinesphere.adapters.sql.parts import parts
 from kinesphere.adapters.sql.places import FINISHES, VIRTUAL
+from kinesphere.adapters.sql.remembered import KNOWN
 from kinesphere.adapters.sql.rows import JOINED, job_of, key_name, record_of
-from kinesphere.adapters.sql.transaction import KNOWN, LENT
+from kinesphere.adapters.sql.transaction import LENT
 from kinesphere.core.fairness import start_tag
 from kinesphere.core.jobs import HIGHEST_PRIORITY, Job, State
 from kinesphere.core.line import Load, Look, ahead
@@ -81,6 +82,12 @@ COUNTS: Final = (
     .group_by(_TALLIES.model, _TALLIES.state)
     .having(func.sum(_TALLIES.jobs) > 0)
 )
+ENDED: Final = (
+    select(_JOBS.document)
+    .where(_JOBS.finished_at > bindparam("after"))
+    .order_by(_JOBS.finished_at.desc(), _JOBS.id.desc())
+    .limit(bindparam("limit"))
+)
 OPEN: Final = (
     select(func.count())
     .select_from(schema.jobs)
@@ -92,6 +99,12 @@ def queue(connection: Connection, pool: str, limit: int) -> tuple[Queued, ...]:
     """See `Ledger.queue`."""
     rows = connection.execute(QUEUE, {"pool": pool, "limit": limit})
     return tuple(Queued(row.ready_at, row.deadline, row.weight) for row in rows)
+
+
+def ended(connection: Connection, after: float, limit: int) -> tuple[Job, ...]:
+    """See `Ledger.ended`."""
+    rows = connection.execute(ENDED, {"after": after, "limit": max(limit, 0)})
+    return tuple(job_of(row) for row in rows.mappings())
 
 
 def open_jobs(connection: Connection, user: str) -> int:

@@ -4,10 +4,9 @@ Jobs, keys, counts and places in the fair order are kept here once read, so that
 a group sees the effects of those before it. `flush` writes them together.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -17,26 +16,25 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    text,
-    update,
 )
 
 from kinesphere.adapters.documents import detached
 from kinesphere.adapters.sql import schema
 from kinesphere.adapters.sql.bulk import bulk
-from kinesphere.adapters.sql.collisions import Overtaken
 from kinesphere.adapters.sql.engines import is_shared, slot_of
-from kinesphere.adapters.sql.outbox import enter, forget
+from kinesphere.adapters.sql.outbox import forget
 from kinesphere.adapters.sql.parts import parts
 from kinesphere.adapters.sql.places import Places
-from kinesphere.adapters.sql.rows import job_of, job_row, key_name, record_row, tallied
+from kinesphere.adapters.sql.remembered import Keys
+from kinesphere.adapters.sql.rows import job_of, job_row, tallied
+from kinesphere.adapters.sql.tallies import Tallies
+from kinesphere.adapters.sql.telling import Telling
 from kinesphere.core.fairness import enters
 from kinesphere.core.jobs import Event, Job, State
 from kinesphere.core.sharing import answers, freed, lent, maker, own_bytes
 from kinesphere.ports import IdempotencyKey, Record
 
 _JOBS: Final = schema.jobs.c
-_KEYS: Final = schema.keys.c
 
 STORED: Final = select(_JOBS.id, _JOBS.tag, _JOBS.answers, _JOBS.document)
 # Locked in the order of their ids, so that no two transactions wait for each other.
@@ -51,36 +49,11 @@ LEADS: Final = select(_JOBS.answers, _JOBS.id).where(
 FOLLOWERS: Final = (
     STORED.where(_JOBS.leader == bindparam("leader")).order_by(_JOBS.id).with_for_update()
 )
-KNOWN: Final = select(_KEYS.name, _KEYS.digest, _KEYS.job_id, _KEYS.created_at).where(
-    _KEYS.name.in_(bindparam("names", expanding=True))
-)
 LENT: Final = (
     select(schema.loans.c.key)
     .where(schema.loans.c.key.in_(bindparam("keys", expanding=True)))
     .distinct()
 )
-ADVANCE: Final = (
-    update(schema.head)
-    .values(
-        seq=schema.head.c.seq + bindparam("number"), bytes=schema.head.c.bytes + bindparam("more")
-    )
-    .returning(schema.head.c.seq)
-)
-
-# PostgreSQL's. One statement, since no other transaction can tell anything from here to the commit.
-TELL: Final = text("""
-    WITH advanced AS (
-        UPDATE head SET seq = seq + :number, bytes = bytes + :more RETURNING seq
-    ), told AS (
-        INSERT INTO events (seq, job_id, at, kind, data)
-        SELECT advanced.seq - :number + new.place, new.job_id, new.at, new.kind, new.data
-        FROM advanced, unnest(
-            CAST(:job_ids AS text[]), CAST(:ats AS double precision[]), CAST(:kinds AS text[]),
-            CAST(:datas AS text[])
-        ) WITH ORDINALITY AS new (job_id, at, kind, data, place)
-    )
-    SELECT seq FROM advanced
-""")
 _FORGETTING: Final = 0x4B696E66
 """PostgreSQL's advisory lock of whoever forgets jobs, see `Transaction.remove`."""
 
@@ -105,9 +78,6 @@ class Reads:
 NOTHING: Final = Reads()
 SEARCHES: Final = Reads(searches=True)
 
-_Happening: TypeAlias = tuple[str, float, Event]
-_TOLD: Final = ("job_id", "at", "kind", "data")
-
 
 @dataclass(slots=True)
 class _Kept:
@@ -124,7 +94,6 @@ class Transaction:
 
     Attributes:
         connection: Within the transaction.
-        records: The events stored so far, in order; complete after `flush`.
         shared: Whether others write at the same time, so that what is read must be locked.
         waits: Whether it may wait for what it looks for, because it does nothing else.
     """
@@ -133,25 +102,25 @@ class Transaction:
         self, connection: Connection, now: Callable[[Connection], float], key_seconds: float
     ) -> None:
         self.connection = connection
-        self.records: list[Record] = []
         self._now = now
         self._at: float | None = None
-        self._key_seconds = key_seconds
         self._bulk = bulk(connection.dialect)
         self._kept: dict[str, _Kept] = {}
         self.shared = is_shared(connection)
         self.waits = False
-        self._slot = slot_of(connection)
-        self._places = Places(connection, self._slot, self.shared)
+        slot = slot_of(connection)
+        self._places = Places(connection, slot, self.shared)
+        self._tallies = Tallies(connection, slot)
+        self._keys = Keys(connection, key_seconds)
+        self._telling = Telling(connection, self.shared)
         self._entering: list[Job] = []
-        self._happened: list[_Happening] = []
-        self._tallies: Counter[tuple[str, str, str, int]] = Counter()
-        self._weights: defaultdict[tuple[str, str, str, int], float] = defaultdict(float)
-        self._keys: dict[str, tuple[str, str, float] | None] = {}
-        self._new_keys: dict[str, dict[str, Any]] = {}
         self._answering: dict[str, str | None] = {}
         self._loans: list[dict[str, str]] = []
-        self._more_bytes = 0
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The events stored so far, in order; complete after `flush`."""
+        return self._telling.records
 
     def now(self) -> float:
         """The ledger's time, one for the whole group: PostgreSQL's costs a question.
@@ -174,8 +143,7 @@ class Transaction:
             job_ids.update(read.job_ids)
             if read.key is not None:
                 keys.add(read.key)
-        self._load_keys(keys)
-        job_ids.update(known[1] for name in keys if (known := self._keys[name]) is not None)
+        job_ids.update(self._keys.load(keys))
         self._load_answering(contents, job_ids)
 
     def _load_answering(self, contents: Collection[str], job_ids: Collection[str] = ()) -> None:
@@ -202,12 +170,6 @@ class Transaction:
         for ids in parts(sorted(set(job_ids).difference(self._kept))):
             for row in self.connection.execute(LOAD, {"ids": ids}).mappings():
                 self._adopt(row)
-
-    def _load_keys(self, keys: Collection[str]) -> None:
-        self._keys.update(dict.fromkeys(keys))
-        for names in parts(keys):
-            for row in self.connection.execute(KNOWN, {"names": names}):
-                self._keys[row.name] = (row.digest, row.job_id, row.created_at)
 
     def get(self, job_id: str) -> Job | None:
         """The job as this transaction sees it."""
@@ -266,19 +228,18 @@ class Transaction:
         self._kept[job.id] = _Kept(job, new=True)
         if enters(None, job):
             self._entering.append(job)
-        self._count(tallied(job), job, 1)
-        self._happened += [(job.id, now, event) for event in happened]
+        self._tallies.count(job, 1)
+        self._telling.happened(job.id, now, happened)
         self._list(None, job)
 
     def change(self, after: Job, happened: Sequence[Event], now: float) -> None:
         """Store what became of a job that was read here."""
         kept = self._kept[after.id]
         before, kept.job, kept.changed = kept.job, after, True
-        self._happened += [(after.id, now, event) for event in happened]
-        was, became = tallied(before), tallied(after)
-        if was != became:
-            self._count(was, before, -1)
-            self._count(became, after, 1)
+        self._telling.happened(after.id, now, happened)
+        if tallied(before) != tallied(after):
+            self._tallies.count(before, -1)
+            self._tallies.count(after, 1)
         self._list(before, after)
         if enters(before, after):
             self._entering.append(after)
@@ -292,11 +253,11 @@ class Transaction:
         """Take note of the files that a job lists now, and of the content it answers for."""
         if before is None:
             self._loans += [{"key": key, "job_id": after.id} for key in lent(after)]
-            self._more_bytes += own_bytes(after)
+            self._telling.more_bytes += own_bytes(after)
         elif before.artifacts is not after.artifacts:
             new = lent(after) - lent(before)
             self._loans += [{"key": key, "job_id": after.id} for key in new]
-            self._more_bytes += own_bytes(after) - own_bytes(before)
+            self._telling.more_bytes += own_bytes(after) - own_bytes(before)
         said = answers(before, after)
         if said is None:
             return
@@ -318,12 +279,12 @@ class Transaction:
         """
         self.exclude(_FORGETTING)
         self._flush_rows()
-        if any(job_id in job_ids for job_id, _, _ in self._happened):
-            self._flush_events()
+        if self._telling.concerns(job_ids):
+            self._telling.flush(self.stored)
         removed = [self.give(job_id) for job_id in job_ids]
         for job_id in job_ids:
             job = self._kept.pop(job_id).job
-            self._count(tallied(job), job, -1)
+            self._tallies.count(job, -1)
         for ids in parts(job_ids):
             for column in (
                 schema.events.c.job_id,
@@ -336,7 +297,9 @@ class Transaction:
         self._keys.clear()
         self._answering.clear()
         gone = freed(removed, self._listed([a.key for job in removed for a in job.artifacts]))
-        self._more_bytes -= sum(f.size for job in gone for f in (*job.inputs, *job.artifacts))
+        self._telling.more_bytes -= sum(
+            f.size for job in gone for f in (*job.inputs, *job.artifacts)
+        )
         return gone
 
     def _listed(self, keys: Collection[str]) -> frozenset[str]:
@@ -350,34 +313,15 @@ class Transaction:
 
     def known(self, user: str, key: str) -> tuple[str, str] | None:
         """The digest and job id that this key led to, unless that is too long ago."""
-        name = key_name(user, key)
-        if name not in self._keys:
-            self._load_keys([name])
-        found = self._keys[name]
-        if found is None or found[2] <= self.now() - self._key_seconds:
-            return None
-        return found[:2]
+        return self._keys.known(user, key, self.now)
 
     def remember(self, job: Job, key: IdempotencyKey) -> None:
         """Store that this key led to this job."""
-        name = key_name(job.user, key.key)
-        now = self.now()
-        self._keys[name] = (key.digest, job.id, now)
-        self._new_keys[name] = {
-            "name": name,
-            "digest": key.digest,
-            "job_id": job.id,
-            "created_at": now,
-            "since": now - self._key_seconds,
-        }
+        self._keys.remember(job, key, self.now())
 
     def pass_by(self) -> None:
         """Delete what the fair order needs no more."""
         self._places.pass_by()
-
-    def _count(self, kept: tuple[str, str, str, int], job: Job, change: int) -> None:
-        self._tallies[kept] += change
-        self._weights[kept] += change * job.weight
 
     def _tag(self, job_id: str) -> int:
         """The job's place in its lane."""
@@ -393,28 +337,13 @@ class Transaction:
         """Write all that was added, changed, placed, counted, remembered and told."""
         self._flush_rows()
         # Last, because from here to the commit nobody else can tell anything.
-        self._flush_events()
+        self._telling.flush(self.stored)
 
     def _flush_rows(self) -> None:
         self._flush_jobs()
         self._places.flush()
-        tallies = [
-            {
-                **dict(zip(("pool", "model", "state", "priority"), kept, strict=True)),
-                "slot": self._slot,
-                "jobs": jobs,
-                "weight": self._weights[kept],
-            }
-            for kept, jobs in sorted(self._tallies.items())
-            if jobs or self._weights[kept]
-        ]
-        self._bulk.count(self.connection, tallies)
-        self._tallies.clear()
-        self._weights.clear()
-        new_keys = [self._new_keys[name] for name in sorted(self._new_keys)]
-        if self._bulk.remember(self.connection, new_keys) < len(new_keys):
-            raise Overtaken("another submit has used an idempotency key meanwhile")
-        self._new_keys.clear()
+        self._tallies.flush()
+        self._keys.flush()
         self._bulk.lend(self.connection, self._loans)
         self._loans.clear()
 
@@ -433,30 +362,3 @@ class Transaction:
             rows.sort(key=lambda row: row["answers"] or "")
         self._bulk.change(self.connection, changed)
         self._bulk.add(self.connection, new)
-
-    def _flush_events(self) -> None:
-        if not self._happened and not self._more_bytes:
-            return
-        happened, self._happened = self._happened, []
-        advanced = {"number": len(happened), "more": self._more_bytes}
-        self._more_bytes = 0
-        tell = self._tell_at_once if self.shared else self._tell
-        last = tell(advanced, happened)
-        records = [
-            Record(seq, job_id, at, event)
-            for seq, (job_id, at, event) in enumerate(happened, last - len(happened) + 1)
-        ]
-        enter(self.connection, [(self._kept[record.job_id].job, record) for record in records])
-        self.records += records
-
-    def _tell(self, advanced: Mapping[str, int], happened: Sequence[_Happening]) -> int:
-        last: int = self.connection.execute(ADVANCE, advanced).scalar_one()
-        first = last - len(happened) + 1
-        rows = [record_row(seq, *each) for seq, each in enumerate(happened, first)]
-        self._bulk.tell(self.connection, rows)
-        return last
-
-    def _tell_at_once(self, advanced: Mapping[str, int], happened: Sequence[_Happening]) -> int:
-        rows = [record_row(0, *each) for each in happened]
-        columns = {f"{name}s": [row[name] for row in rows] for name in _TOLD}
-        return int(self.connection.execute(TELL, {**advanced, **columns}).scalar_one())
