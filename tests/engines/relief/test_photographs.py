@@ -70,7 +70,7 @@ def test_objects_are_found_on_every_backdrop() -> None:
 @pytest.mark.parametrize(("name", "backdrop"), [("stethoscope", "gravel"), ("lobster", "brick")])
 def test_thin_things_on_rough_ground_are_made_with_doubt(name: str, backdrop: str) -> None:
     picture = placed(name, backdrop, 3).data
-    work = Work({"texture": True, "format": "glb", "seed": 0, "faces": FACES}, {"picture": picture})
+    work = Work({"texture": False, "format": "glb", "seed": 0, "faces": 500}, {"picture": picture})
     (outcome,) = Shape().run([work], lambda *told: None, lambda index: False)
     assert isinstance(outcome, Made), outcome
     mask = outcome.notes["mask"]
@@ -78,6 +78,25 @@ def test_thin_things_on_rough_ground_are_made_with_doubt(name: str, backdrop: st
     assert isinstance(mask["confidence"], float)
     assert mask["confidence"] < DOUBTFUL
     assert "mask" in str(mask["advice"])
+
+
+def test_a_photographed_cup_is_hollow_and_stands_on_its_saucer() -> None:
+    model = modelled(found_in(decode(whole("coffee").data, PIXELS)), FACES)
+    assert "opening" in model.cues
+    assert closed(model.mesh.faces.astype(np.int64))
+    vertices = model.mesh.vertices
+    x, z, rim, floor, radius, *_ = model.projection.cup
+    around = np.hypot(vertices[:, 0] - x, vertices[:, 2] - z)
+    assert floor < 0.4 * rim
+    # Nothing stands within the cup, and at the ground it is wider than at the rim.
+    within = vertices[around < 0.5 * radius, 1]
+    assert not ((within > floor + 0.1 * rim) & (within < 1.1 * rim)).any()
+    assert around[vertices[:, 1] < 0.1 * rim].max() > 1.3 * radius
+
+
+def test_a_cat_whose_face_fills_the_picture_is_made_with_doubt() -> None:
+    cutout = found_in(decode(whole("chelsea").data, PIXELS))
+    assert cutout.confidence < DOUBTFUL
 
 
 @pytest.mark.parametrize("name", ["coffee", "firetruck"])

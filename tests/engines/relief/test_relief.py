@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import skimage.data
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from kinesphere.core.failures import Failure
 from kinesphere.engines.relief.cutout import cut_out
 from kinesphere.engines.relief.engine import Shape, Texture
 from kinesphere.engines.relief.modelling import modelled as solid_model
 from kinesphere.engines.relief.painting import painted
-from kinesphere.engines.relief.solid import solid_of
+from kinesphere.engines.relief.solid import Solid, solid_of
 from kinesphere.formats import mesh_glb
 from kinesphere.formats.mesh import MESH_FORMATS, Mesh
 from kinesphere.formats.picture import decode
@@ -169,9 +169,66 @@ def test_a_cup_is_carved(name: str, faces: int) -> None:
     ids=lambda path: path.stem,
 )
 def test_nothing_else_is_carved(path: Path) -> None:
-    cutout = cut_out(decode(path.read_bytes(), 10_000_000))
-    solid, _ = solid_of(cutout.mask, cutout.colours, 96)
-    assert solid.vessel is None
+    solid = solid_in(path.stem)
+    assert solid.vessel is None or not solid.vessel.hollow
+    assert ("lid" in solid.cues) == (path.stem == "tin")
+
+
+def solid_in(name: str) -> Solid:
+    """The solid of one of the drawn pictures, on a coarse grid."""
+    cutout = cut_out(decode((PICTURES / f"{name}.jpg").read_bytes(), 10_000_000))
+    return solid_of(cutout.mask, cutout.colours, 96)[0]
+
+
+def test_a_lid_is_flat() -> None:
+    cutout = cut_out(decode((PICTURES / "tin.jpg").read_bytes(), 10_000_000))
+    vertices = solid_model(cutout, 4000).mesh.vertices
+    width, height, depth = np.ptp(vertices, axis=0)
+    # Drawn 0.8 wide and 0.75 high.
+    assert depth == pytest.approx(width, rel=0.03)
+    assert height == pytest.approx(0.75 / 0.8 * width, rel=0.08)
+    around = np.hypot(vertices[:, 0], vertices[:, 2])
+    top = vertices[(around < 0.4 * width) & (vertices[:, 1] > 0.5 * height), 1]
+    assert np.ptp(top) < 0.02 * height
+
+
+@pytest.mark.parametrize("name", ["chair", "table"])
+def test_furniture_stands_on_four_straight_legs(name: str) -> None:
+    solid = solid_in(name)
+    assert len(solid.posts) == 4
+    mesh = modelled((PICTURES / f"{name}.jpg").read_bytes(), faces=8000)
+    points = mesh.vertices.astype(np.float64)
+    shins = points[points[:, 1] < 0.25 * points[:, 1].max()]
+    middle = (shins[:, [0, 2]].max(axis=0) + shins[:, [0, 2]].min(axis=0)) / 2.0
+    quarters = (shins[:, [0, 2]] > middle) @ [1, 2]
+    radius = max(post.radius for post in solid.posts) / 96.0
+    for quarter in range(4):
+        leg = shins[quarters == quarter]
+        assert len(leg) > 20, quarter
+        # Seen from the side it neither bends nor swells: as deep as wide, all along.
+        assert np.ptp(leg[:, 2]) < 2.6 * radius, quarter
+
+
+def bus() -> Image.Image:
+    draw = Image.new("RGBA", (500, 260), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(draw)
+    pen.rounded_rectangle((20, 30, 480, 200), 14, fill=(40, 130, 60, 255))
+    for x in (110, 390):
+        pen.ellipse((x - 28, 175, x + 28, 231), fill=(30, 30, 30, 255))
+    return draw
+
+
+def test_what_fills_a_rectangle_is_a_box() -> None:
+    cutout = cut_out(decode(pictures.encoded(bus()), 10_000_000))
+    solid, scale = solid_of(cutout.mask, cutout.colours, 120)
+    assert "box" in solid.cues
+    half = np.sqrt(np.maximum(solid.height, 0.0)) * scale
+    middle = half[round(80 / scale)]
+    inner = middle[round(80 / scale) : round(400 / scale)]
+    # As deep as high, and flat from end to end.
+    assert inner.min() > 0.9 * inner.max()
+    assert inner.max() == pytest.approx(85.0, rel=0.1)
+    assert "box" not in solid_in("duck").cues
 
 
 def test_the_inside_of_a_cup_shows_what_its_opening_shows() -> None:

@@ -1,14 +1,15 @@
 """From a cut-out to a mesh in metres that stands on the ground."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from kinesphere.engines.relief.cutout import Cutout
+from kinesphere.engines.relief.outline import MARGIN, Flags
 from kinesphere.engines.relief.painting import Projection
-from kinesphere.engines.relief.solid import MARGIN, Flags, Solid, solid_of
+from kinesphere.engines.relief.solid import Solid, solid_of
 from kinesphere.engines.relief.surface import (
     TOLERANCE,
     Faces,
@@ -97,7 +98,7 @@ def _nearer(one: Model | None, other: Model, faces: int) -> Model:
 
 def _plain(solid: Solid) -> Solid:
     zero = np.zeros_like(solid.height)
-    return Solid(solid.height, zero, zero, 0.0, solid.cues)
+    return replace(solid, centre=zero, bump=zero, tilt=0.0, posts=(), vessel=None)
 
 
 def _placed(vertices: Floats, faces: Faces, solid: Solid, mask: Flags, scale: float) -> Model:
@@ -106,7 +107,8 @@ def _placed(vertices: Floats, faces: Faces, solid: Solid, mask: Flags, scale: fl
     top = float(mask.any(axis=1).argmax()) / scale - MARGIN + 0.5
     left = float(mask.any(axis=0).argmax()) / scale - MARGIN + 0.5
     x, seen, z = vertices.T
-    y = solid.tilt * z - seen
+    upright = math.sqrt(1.0 - solid.tilt**2)
+    y = (solid.tilt * z - seen) / upright
     unit = LENGTH / max(float(np.ptp(x)), float(np.ptp(y)))
     middle_x = (float(x.max()) + float(x.min())) / 2.0
     middle_z = (float(z.max()) + float(z.min())) / 2.0
@@ -120,8 +122,8 @@ def _placed(vertices: Floats, faces: Faces, solid: Solid, mask: Flags, scale: fl
     projection = Projection(
         a=(middle_x + left) * across,
         b=across / unit,
-        c=(solid.tilt * middle_z - ground + top) * down,
-        d=-down / unit,
+        c=(solid.tilt * middle_z - upright * ground + top) * down,
+        d=-upright * down / unit,
         e=solid.tilt * down / unit,
         cup=_cup(solid, middle_x, middle_z, ground, unit),
     )
@@ -134,9 +136,11 @@ def _cup(
 ) -> tuple[float, ...]:
     """See `Projection.cup`."""
     vessel = solid.vessel
-    if vessel is None:
+    if vessel is None or not vessel.hollow:
         return ()
+    upright = math.sqrt(1.0 - vessel.tilt**2)
+    rim, floor = (-level / upright - ground for level in (vessel.rim, vessel.floor))
     depths = np.linspace(0.0, vessel.floor - vessel.rim, RADII)
     radii = np.interp(depths, np.arange(len(vessel.radii)), vessel.radii) - 0.5 * vessel.wall
-    numbers = (vessel.axis - middle_x, -middle_z, -vessel.rim - ground, -vessel.floor - ground)
+    numbers = (vessel.axis - middle_x, -middle_z, rim, floor)
     return tuple(float(number) * unit for number in (*numbers, *radii))

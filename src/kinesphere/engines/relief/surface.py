@@ -4,12 +4,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage import measure
 
 from kinesphere.engines.relief.collapse import collapsed
 from kinesphere.engines.relief.solid import Solid
+from kinesphere.engines.relief.standing import Post
 from kinesphere.engines.relief.vessel import Vessel
 from kinesphere.quality.topology import closed, largest_part
 
@@ -20,6 +22,8 @@ _simplify: Callable[..., Any] = import_module("fast_simplification").simplify
 _marching_cubes: Callable[..., Any] = measure.marching_cubes
 
 MOST_CELLS: Final = 40_000_000
+SOFT: Final = 0.8
+"""Pixels by which a cup's field is blurred; its wall is two thick at least."""
 TOLERANCE: Final = 0.05
 """Share by which the count of faces may miss the one asked for."""
 
@@ -59,7 +63,12 @@ def _hollow(vessel: Vessel) -> tuple[Any, int]:
     reach = int(np.ceil(max(float(vessel.radii.max()), float(vessel.handle.max())))) + 2
     if vessel.handle.size * (2 * reach + 1) > MOST_CELLS:
         raise NotClosed("the solid is too deep for its grid")
-    return vessel.field(np.arange(-reach, reach + 1, dtype=np.float32)), -reach
+    field = vessel.field(np.arange(-reach, reach + 1, dtype=np.float32))
+    # Edges that run askew to the grid, as all of a tilted cup do, would be rows of teeth.
+    for column in range(field.shape[1]):
+        plane = np.ascontiguousarray(field[:, column])
+        field[:, column] = cv2.GaussianBlur(plane, (0, 0), SOFT)
+    return field, -reach
 
 
 def _full(solid: Solid) -> tuple[Any, int]:
@@ -68,12 +77,32 @@ def _full(solid: Solid) -> tuple[Any, int]:
     front = half + np.maximum(solid.bump, -0.4 * half)
     top = int(np.ceil(float((solid.centre + np.maximum(front, half)).max()))) + 2
     bottom = int(np.floor(float((solid.centre - half).min()))) - 2
+    for post in solid.posts:
+        top = max(top, int(np.ceil(post.z + post.radius)) + 2)
+        bottom = min(bottom, int(np.floor(post.z - post.radius)) - 2)
     if solid.height.size * (top - bottom + 1) > MOST_CELLS:
         raise NotClosed("the solid is too deep for its grid")
     z = np.arange(bottom, top + 1, dtype=np.float32) - solid.centre[..., None]
     squared = np.where(solid.height > 0.0, front * front, solid.height)
     height = np.where(z > 0.0, squared[..., None], solid.height[..., None])
-    return (height - z * z).astype(np.float32), bottom
+    field = (height - z * z).astype(np.float32)
+    for post in solid.posts:
+        _add(post, field, bottom)
+    return field, bottom
+
+
+def _add(post: Post, field: Any, bottom: int) -> None:
+    """Put a post into a field, where it reaches."""
+    reach = int(post.radius) + 3
+    x, y = (sorted(pair) for pair in zip(post.foot, post.top, strict=True))
+    ends = ((y[0], y[1]), (x[0], x[1]), (post.z - bottom, post.z - bottom))
+    box = tuple(
+        slice(max(0, int(low) - reach), min(size, int(high) + reach + 1))
+        for (low, high), size in zip(ends, field.shape, strict=True)
+    )
+    rows, columns, layers = (np.arange(part.start, part.stop, dtype=np.float32) for part in box)
+    own = post.field(columns[None, :, None], rows[:, None, None], layers + np.float32(bottom))
+    field[box] = np.maximum(field[box], own)
 
 
 def smoothed(vertices: Floats, faces: Faces, rounds: int = 5) -> Floats:
