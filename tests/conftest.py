@@ -21,4 +21,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(path: Path) -> str:
     if path.parts[0] == "cluster" or path.match("chaos/test_cluster_*.py"):
         return "cluster"
-    return path.as_posix()
+    # One server, one Prometheus, for all of them.
+    return "observability" if path.parts[0] == "observability" else path.as_posix()

@@ -2,19 +2,27 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as open_metrics,
+)
 from prometheus_client.parser import text_string_to_metric_families
 
 from kinesphere.adapters.metric_book import reference
 from kinesphere.adapters.metric_gauges import Reading
+from kinesphere.adapters.metric_gpu import GpuReading
+from kinesphere.adapters.metric_replicas import Rent
 from kinesphere.adapters.metrics import Metrics
+from kinesphere.adapters.nvml import Gpu, Link, Memory, Telemetry
 from kinesphere.core.catalog import Catalog, Model, Stage
 from kinesphere.core.jobs import Event, EventKind, Job, Json, State
-from kinesphere.core.replicas import ReplicaState
+from kinesphere.core.replicas import Placement, ReplicaState, Status
 from kinesphere.http.gateway import HttpMetrics
 from kinesphere.ports import Backlog, LedgerUnavailable, Record
+from kinesphere.quality.limits import LIMITS
 from kinesphere.worker.status import Observer
 from tests.clock import VirtualClock
 from tests.contracts.releases import release
@@ -51,7 +59,8 @@ class Server:
         self.clock = VirtualClock()
         self.reading = Reading(backlogs={}, counts={})
         self.away = False
-        self.metrics = Metrics(CATALOG, self.clock, self.read)
+        rent = Rent("l4", {"choreo": 0.72})
+        self.metrics = Metrics(CATALOG, self.clock, self.read, rent)
 
     async def read(self) -> Reading:
         if self.away:
@@ -123,21 +132,43 @@ async def test_latency_is_split_at_three_seconds(server: Server, about: Job, cli
     assert await server.value("kinesphere_jobs_ended_total", error_code="ENGINE_CRASHED") == 1
 
 
-async def test_the_mean_latency_is_of_the_last_minute_and_absent_without_one(
-    server: Server,
-) -> None:
+async def test_the_mean_latency_is_of_the_motions_that_were_made(server: Server) -> None:
+    def ended(seconds: float, about: Job | None = None, **changes: Any) -> Job:
+        made = about or job()
+        changes.setdefault("state", State.SUCCEEDED)
+        return replace(made, finished_at=made.created_at + seconds, **changes)
+
     name = "hy_motion_avg_latency_ms"
     assert await server.value(name) is None
-    await server.clock.advance(2)
-    server.tell(EventKind.SUCCEEDED, job())
-    await server.clock.advance(2)
-    server.tell(EventKind.SUCCEEDED, job())
-    server.tell(EventKind.FAILED, job(), code="OOM_HOST")
-    assert await server.value(name) == pytest.approx(3000)
-    await server.clock.advance(58)
-    assert await server.value(name) == pytest.approx(4000)
-    await server.clock.advance(2)
+    others = [
+        ended(100, job("mesh")), ended(100, state=State.FAILED), ended(0, cached=True),
+    ]  # fmt: skip
+    server.reading = replace(server.reading, ended=others)
     assert await server.value(name) is None
+    server.reading = replace(server.reading, ended=[*others, ended(2), ended(4)])
+    assert await server.value(name) == pytest.approx(3000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "met"),
+    [
+        (EventKind.SUCCEEDED, 5, "yes"),
+        (EventKind.SUCCEEDED, 11, "no"),
+        (EventKind.FAILED, 5, "no"),
+        (EventKind.EXPIRED, 10, "no"),
+        (EventKind.CANCELLED, 5, ""),
+    ],
+)
+async def test_deadlines_are_met_or_missed(
+    server: Server, kind: EventKind, seconds: float, met: str
+) -> None:
+    due = replace(job(), deadline=server.clock.now() + 10)
+    await server.clock.advance(seconds)
+    server.tell(kind, due)
+    server.tell(kind, job())
+    for each in ("yes", "no"):
+        found = await server.value("kinesphere_deadlines_total", model="choreo", met=each)
+        assert found == (each == met)
 
 
 async def test_every_pool_has_its_backlog(server: Server) -> None:
@@ -167,26 +198,64 @@ async def test_what_is_unknown_is_absent(server: Server) -> None:
     for name in ("hy_motion_queue_length", "kinesphere_queue_depth", "kinesphere_stored_jobs"):
         assert await server.value(name) is None
     server.away = False
-    server.reading = replace(server.reading, gpu_utilization={"0": 85.0}, redis_queue=0)
-    assert await server.value("hy_motion_gpu_utilization", gpu="0") == 85
+    server.reading = replace(server.reading, redis_queue=0)
     assert await server.value("redis_queue_length") == 0
 
 
 async def test_replicas_by_state(server: Server) -> None:
+    assert await server.value("kinesphere_replicas", pool="choreo", state="ready") is None
+    server.reading = replace(server.reading, replicas={("choreo", "ready"): 2})
+    assert await server.value("kinesphere_replicas", pool="choreo", state="ready") == 2
+    assert await server.value("kinesphere_replicas", pool="choreo", state="starting") == 0
+    assert await server.value("kinesphere_replicas", pool="h3d.shape", state="ready") == 0
+
+
+async def test_the_time_of_replicas_and_its_price(server: Server) -> None:
     enter = server.metrics.replica_entered
     enter("choreo", "a", ReplicaState.STARTING)
-    enter("choreo", "b", ReplicaState.STARTING)
+    await server.clock.advance(30)
     enter("choreo", "a", ReplicaState.READY)
-    assert await server.value("kinesphere_replicas", pool="choreo", state="starting") == 1
-    assert await server.value("kinesphere_replicas", pool="choreo", state="ready") == 1
-    enter("choreo", "b", ReplicaState.STOPPED)
-    assert await server.value("kinesphere_replicas", pool="choreo", state="starting") == 0
-    assert await server.value("kinesphere_replicas", pool="choreo", state="stopped") is None
+    enter("choreo", "b", ReplicaState.READY)
+    await server.clock.advance(60)
+    name, labels = "kinesphere_replica_seconds_total", {"pool": "choreo", "tier": "l4"}
+    assert await server.value(name, state="starting", **labels) == 30
+    assert await server.value(name, state="ready", **labels) == 120
+    assert await server.value("kinesphere_cost_total", **labels) == pytest.approx(150 * 0.72 / 3600)
+    enter("choreo", "a", ReplicaState.STOPPED)
+    await server.clock.advance(10)
+    assert await server.value(name, state="ready", **labels) == 130
+    entered = "kinesphere_replica_entered_total"
+    assert await server.value(entered, pool="choreo", state="ready") == 2
+    assert await server.value(entered, pool="h3d.shape", state="starting") == 0
+    # Nobody said what a replica of this pool costs.
+    assert await server.value("kinesphere_cost_total", pool="h3d.shape") is None
+
+
+async def test_whoever_accepts_it_is_told_which_trace_was_one_of_a_bucket(server: Server) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    traced = replace(job(), trace=f"00-{trace_id}-00f067aa0ba902b7-01")
+    server.tell(EventKind.SUCCEEDED, traced)
+    server.metrics.request("GET", "/health", 200, 0.2, trace_id)
+    server.metrics.phase_ended(traced, "engine", 1.5)
+    page, media_type = await server.metrics.page("application/openmetrics-text;version=1.0.0")
+    assert media_type.startswith("application/openmetrics-text")
+    found = {
+        family.name
+        for family in open_metrics(page.decode())  # type: ignore[no-untyped-call] # not annotated
+        for sample in family.samples
+        if sample.exemplar is not None and sample.exemplar.labels == {"trace_id": trace_id}
+    }
+    assert found == {
+        "kinesphere_job_latency_seconds",
+        "kinesphere_http_request_seconds",
+        "kinesphere_attempt_phase_seconds",
+    }
+    assert trace_id.encode() not in (await server.metrics.page())[0]
 
 
 async def test_what_workers_tell(server: Server) -> None:
     metrics = server.metrics
-    metrics.child_ready("choreo", 2.0, 0.5)
+    metrics.child_ready("choreo", {"load": 2.0, "warm_up": 0.5})
     metrics.child_died("choreo", "signal 9")
     metrics.batch_started("h3d.shape", 3)
     metrics.batch_ended("h3d.shape", 3, 12.0)
@@ -235,11 +304,19 @@ def judged(**quality: Json) -> Job:
     return replace(job(), state=State.SUCCEEDED, notes=notes)
 
 
+async def test_every_joint_that_is_judged_starts_at_zero(server: Server) -> None:
+    for limit in LIMITS:
+        found = {"model": "choreo", "check": f"limit_{limit.name}"}
+        assert await server.value("kinesphere_quality_warnings_total", **found) == 0
+    assert await server.value("kinesphere_quality_verdicts_total", model="h3d") is None
+
+
 async def test_what_the_quality_checks_found(server: Server) -> None:
     server.metrics.job_settled(judged(warned=["limit_knee", "skating"]))
     server.metrics.job_settled(replace(job(), state=State.SUCCEEDED))
     model = {"model": job().model}
     verdicts = await server.value("kinesphere_quality_verdicts_total", verdict="warn", **model)
+    assert await server.value("kinesphere_joint_anomalies_total", **model) == 1
     knees = await server.value("kinesphere_quality_warnings_total", check="limit_knee", **model)
     skating = await server.value("kinesphere_quality_skating_share_sum", **model)
     assert (verdicts, knees, skating) == (1, 1, 0.03)
@@ -253,14 +330,47 @@ async def test_the_page_lists_every_metric_with_type_and_labels(server: Server) 
     assert {name: family.type for name, family in shown.items()} == listed
 
 
+GPUS = GpuReading(
+    told={
+        Gpu(0, 0, "GPU-1", "NVIDIA L4"): Telemetry(
+            Memory(3, 2, 1), 0.85, 0.5, 0.4, 60.0, 70.0, {"power_cap": True}, 1.0, 2.0,
+            Link(1, 2, 3, 4), 0,
+        ),
+        Gpu(1, 1, "GPU-2", "NVIDIA L4"): Telemetry(),
+    },
+    replicas=[
+        Status(
+            worker=str(limit), pool="h3d.shape", model="h3d", state=ReplicaState.READY, since=0.0,
+            pid=1, batches=0, jobs=0, held=0, children=1, load_seconds=None, warm_seconds=None,
+            memory=0, fixed_seconds=0.0, job_seconds=1.0, last_error="",
+            placement=Placement("GPU-1", profile="fp16", batch_limit=limit, taken=limit * 10),
+        )
+        for limit in (4, 2)
+    ],
+    idle={("h3d.shape", "GPU-1"): True},
+)  # fmt: skip
+
+
+async def test_gpus_are_shown_as_they_were_read(server: Server) -> None:
+    server.metrics.show_gpus(GPUS)
+    server.away = True
+    assert await server.value("hy_motion_gpu_utilization", gpu="GPU-1") == 85
+    assert await server.value("kinesphere_gpu_throttled", gpu="GPU-1", reason="power_cap") == 1
+    here = {"pool": "h3d.shape", "gpu": "GPU-1", "profile": "fp16"}
+    assert await server.value("kinesphere_replica_device_bytes", **here) == 40
+    assert await server.value("kinesphere_replica_batch_limit", **here) == 2
+    assert await server.value("kinesphere_gpu_busy_ratio", gpu="GPU-2") is None
+
+
 READING = Reading(
     backlogs={},
     counts={("choreo", State.FAILED): 1},
     memory={"choreo": 1},
-    plans={"choreo": 1},
+    plans={("choreo", ""): 1},
     releases={"motion": release(1)},
-    gpu_utilization={"0": 1.0},
     redis_queue=1,
+    replicas={("choreo", "ready"): 1},
+    ended=[replace(job(), state=State.SUCCEEDED, finished_at=job().created_at + 1)],
 )
 
 
@@ -275,6 +385,8 @@ async def test_the_listed_labels_are_those_of_the_series(server: Server) -> None
     server.metrics.request("GET", "/", 200, 0.1)
     server.metrics.release("motion", "promoted")
     server.metrics.job_settled(judged(warned=["limit_knee"]))
+    server.metrics.show_gpus(GPUS)
+    server.metrics.phase_ended(job(), "engine", 1.0)
     shown = await server.families()
     for one in server.metrics.book.described:
         samples = shown[one.name.removesuffix("_total")].samples

@@ -9,7 +9,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kinesphere.bench.outcomes import Busy, Outcome, over_time, percentile, summary, utilisation
+from kinesphere.bench import outcomes, scenarios
+from kinesphere.bench.outcomes import (
+    Busy,
+    Outcome,
+    over_time,
+    percentile,
+    summary,
+    sustained,
+    utilisation,
+)
 from kinesphere.bench.plot import svg
 from kinesphere.bench.scenarios import SCENARIOS
 from kinesphere.bench.workload import Draw, Kind, Workload, parse_mix
@@ -45,6 +54,25 @@ def test_what_was_refused_is_no_failure_and_what_has_no_end_is_lost() -> None:
 def test_utilisation_is_by_ready_replicas() -> None:
     samples = [Busy(0.0, "a", 0, 0), Busy(1.0, "a", 1, 2), Busy(2.0, "a", 2, 2)]
     assert utilisation(samples) == {"a": 0.75}
+
+
+def test_what_a_closed_loop_sustains_is_told_without_its_rise_and_its_end() -> None:
+    load = Workload(60.0, users=8, ramp=5.0, think=1.0)
+    found = [Outcome("motion", 5.0, at, 9.0 if at < 5.0 else 3.0, "succeeded") for at in range(9)]
+    assert sustained(found, load) == 2.0
+    assert sustained(found, Workload(60.0, rate=1.0)) is None
+    assert sustained(found[:5], load) is None
+
+
+def test_a_scenario_at_another_speed_tells_the_same_times() -> None:
+    slow = SCENARIOS["motions-50"]
+    fast = scenarios.at_speed(slow, 4.0)
+    assert fast.workload.seconds == slow.workload.seconds / 4.0
+    (stage,) = fast.settings["simulated"][0]["stages"]
+    assert (stage["fixed"], stage["per_job"], stage["batch_limit"]) == (0.8, 0.0025, 64)
+    Settings.model_validate(dict(fast.settings))
+    (told,) = outcomes.at_speed([Outcome("motion", 5.0, 1.0, 0.5, "succeeded")], 4.0)
+    assert (told.at, told.seconds) == (4.0, 2.0)
 
 
 def test_the_same_seed_asks_for_the_same() -> None:
@@ -109,7 +137,7 @@ def test_a_scenario_is_served_by_a_server_of_its_own(tmp_path: Path) -> None:
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "kinesphere", "bench", "--scenario", "motions-50"),
-            *("--duration", "6", "--json", out, "--plot", tmp_path / "load.svg"),
+            *("--duration", "16", "--speed", "4", "--json", out, "--plot", tmp_path / "load.svg"),
             *("--out", tmp_path / "server"),
         ],
         capture_output=True,
@@ -123,5 +151,9 @@ def test_a_scenario_is_served_by_a_server_of_its_own(tmp_path: Path) -> None:
     assert figures["lost"] == 0
     assert figures["served"] >= 50
     assert figures["utilisation"]["a10"] > 0.1
+    assert figures["speed"] == 4.0
+    assert figures["sustained"] > 1.0
     assert "12.4" in ran.stdout
+    (folder,) = (tmp_path / "server").iterdir()
+    assert [path.name for path in folder.iterdir()] == ["server.log"]
     ElementTree.parse(tmp_path / "load.svg")

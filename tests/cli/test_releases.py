@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,15 +12,20 @@ from tests.cli.conftest import Run
 from tests.servers import ServerProcess
 
 MODELS = [
-    {"name": name, "rank": rank, "payload": 64, "stages": [{"fixed": 0.01}]}
-    for name, rank in (("old", 9), ("new", 0))
+    {
+        "name": name,
+        "rank": rank,
+        "payload": 64,
+        "stages": [{"fixed": 0.01, "device_mb": device_mb}],
+    }
+    for name, rank, device_mb in (("old", 9, 1_000), ("new", 0, 1_000), ("fat", -1, 3_000))
 ]
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server of two simulated models."""
-    environment = {"KINESPHERE_SIMULATED": json.dumps(MODELS), "KINESPHERE_MODELS": "old,new"}
+    environment = {"KINESPHERE_SIMULATED": json.dumps(MODELS), "KINESPHERE_MODELS": "old,new,fat"}
     running = ServerProcess(tmp_path_factory.mktemp("released") / "data", environment)
     try:
         yield running.start(ready=False)
@@ -54,6 +60,15 @@ def test_a_release_from_the_command_line(kinesphere: Run, released: ServerProces
     assert told == ["started", "paused", "resumed", "promoted"]
     with Client(released.url) as client:
         assert client.submit("wave").routed == "release"
+        assert [model.name for model in client.models() if model.default] == ["new"]
+        client.warm_up(60.0)
+        client.start_release("motion", "fat")
+        until = time.monotonic() + 30.0
+        while not (found := client.release("motion")).over and time.monotonic() < until:
+            time.sleep(0.1)
+    assert found.state == "rolled_back"
+    assert found.figures["device_bytes"] == {"stable": 1e9, "canary": 3e9}
+    assert "3.00 GB of its device's memory" in kinesphere("release", "show", *url, "motion").stdout
 
 
 @pytest.mark.slow

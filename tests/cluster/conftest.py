@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from deploy.onebox.cluster import Cluster, cluster
 
+from tests.observability.receivers import Receiver, receiver
+
 SETTINGS = {
     "KINESPHERE_RATE_LIMIT": "0",
     "KINESPHERE_RATE_LIMIT_ADDRESS": "0",
@@ -14,10 +16,18 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def collector() -> Iterator[Receiver]:
+    """Where its processes send their traces."""
+    with receiver() as heard:
+        yield heard
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory, collector: Receiver) -> Iterator[Cluster]:
     """Two APIs, a sweeper and a worker of choreo."""
     folder: Path = tmp_path_factory.mktemp("cluster")
-    with cluster(folder, SETTINGS) as made:
+    settings = SETTINGS | {"KINESPHERE_OTLP_ENDPOINT": collector.url}
+    with cluster(folder, settings) as made:
         made.api()
         made.api()
         made.sweeper()

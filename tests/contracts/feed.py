@@ -28,8 +28,14 @@ class FeedContract:
         feed.publish([record(1)])
         async with feed.listen() as news:
             feed.publish([record(2), record(3, "b")])
+            assert await heard(news, 2) == [record(2), record(3, "b")]
+
+    async def test_progress_is_told_to_those_alone_who_follow_its_job(self, feed: Feed) -> None:
+        async with feed.listen() as everything, feed.listen("a") as own:
             feed.progress(progress(0.5))
-            assert await heard(news, 3) == [record(2), record(3, "b"), progress(0.5)]
+            feed.publish([record(1)])
+            assert await heard(everything, 1) == [record(1)]
+            assert await heard(own, 2) == [progress(0.5), record(1)]
 
     async def test_a_listener_of_one_job(self, feed: Feed) -> None:
         async with feed.listen("a") as news:
@@ -53,7 +59,7 @@ class FeedContract:
             assert await heard(one, 1) == await heard(two, 1) == [record(1)]
 
     async def test_one_who_falls_behind_loses_the_oldest_progress_first(self, feed: Feed) -> None:
-        async with feed.listen() as news:
+        async with feed.listen("a") as news:
             feed.publish([record(1)])
             feed.progress(progress(0.1))
             feed.progress(progress(0.2))
@@ -65,7 +71,7 @@ class FeedContract:
             ]
 
     async def test_and_then_the_oldest_records(self, feed: Feed) -> None:
-        async with feed.listen() as news:
+        async with feed.listen("a") as news:
             feed.progress(progress(0.1))
             feed.publish([record(seq) for seq in range(1, 1006)])
             assert await heard(news, 1000) == [record(seq) for seq in range(6, 1006)]

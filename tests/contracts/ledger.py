@@ -648,6 +648,21 @@ class LedgerContract(SharingContract):
     async def test_a_line_of_nothing(self, ledger: Ledger, jobs: Jobs) -> None:
         assert await ledger.line(jobs()) == (Line(0, 0, 0, 0, 0.0, 0),)
 
+    async def test_ended(self, ledger: Ledger, jobs: Jobs, clock: VirtualClock) -> None:
+        made = []
+        for _ in range(4):
+            job = jobs()
+            await ledger.submit(job)
+            made.append(job.id)
+        for job_id in made[:3]:
+            clock.tick(1)
+            await ledger.apply(job_id, Cancel())
+        start = clock.now()
+        found = [job.id for job in await ledger.ended(start - 1.5)]
+        assert found == [made[2], made[1]]
+        assert [job.id for job in await ledger.ended(0.0, limit=1)] == [made[2]]
+        assert await ledger.ended(start) == ()
+
     async def test_counts(self, ledger: Ledger, jobs: Jobs) -> None:
         assert await ledger.counts() == {}
         for model in ("one", "one", "two"):

@@ -243,16 +243,20 @@ def test_a_step_waits_while_there_is_doubt() -> None:
 
 def test_too_much_memory_is_looked_at_again() -> None:
     release = new()
-    heavy = Seen([], 0, memory=(10**9, 2 * 10**9))
+    heavy = Seen([], 0, memory={"main": (10**9, 10**9), "device": (10**9, 2 * 10**9)})
     for look in range(MEMORY_LOOKS - 1):
         release, told = decide(release, heavy, 1_001.0)
         assert told == (), look
-    calm, _ = decide(release, Seen([], 0, memory=(10**9, 10**9)), 1_001.0)
+    calm, _ = decide(release, Seen([], 0, memory={"main": (10**9, 10**9)}), 1_001.0)
     assert decide(calm, heavy, 1_001.0)[1] == ()
     release, (entry,) = decide(release, heavy, 1_001.0)
     assert entry.what == "rolled_back"
-    assert "memory" in entry.why
-    small = Seen([], 0, memory=(10**7, 5 * 10**7))
+    assert entry.why == (
+        "memory: a canary's replica takes 2.00 GB of its device's memory, "
+        "over 1.5 times the stable model's 1.00 GB"
+    )
+    assert entry.figures["device_bytes"] == {"stable": 10**9, "canary": 2 * 10**9}
+    small = Seen([], 0, memory={"main": (10**7, 5 * 10**7)})
     release = new()
     for _ in range(MEMORY_LOOKS + 1):
         release, told = decide(release, small, 1_001.0)

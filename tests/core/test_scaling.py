@@ -155,7 +155,7 @@ def test_more_backlog_never_asks_for_less(
 def test_a_step_is_one_jump() -> None:
     waiting = tuple(job() for _ in range(7))
     decided, _ = plan(snapshot((busy(),), waiting), LookAhead(limits=LIMITS), Memory())
-    # 7 jobs of 75 s that can wait 72 s: one behind the batch that runs, six on new replicas.
+    # 7 jobs of 75 s that can wait 80 s: one behind the batch that runs, six on new replicas.
     assert decided.replicas == 7
     assert "would wait" in decided.reason
     assert decided.reason.startswith("7 replicas: ")
@@ -206,6 +206,39 @@ def test_ahead_of_the_load_where_nobody_can_wait_for_a_cold_start() -> None:
     assert "cannot wait the 120 s" in slow.reason
 
 
+def test_a_step_is_not_averaged_away_where_nobody_can_wait_for_a_cold_start() -> None:
+    policy = LookAhead(limits=LIMITS)
+    # One job every 90 s for a quarter of an hour, then eight in the last minute.
+    before = tuple((NOW - 900.0 + 10.0 * i, i / 9.0) for i in range(85))
+    seen = snapshot((busy(),), (), arrived=17, cold_start=120.0)
+    stepped, _ = plan(seen, policy, Memory(samples=(*before, (NOW - 59.0, 9.0))))
+    steady, _ = plan(replace(seen, arrived=10), policy, Memory(samples=before))
+    assert (stepped.replicas, steady.replicas) == (8, 2)
+    assert "6.1 are busy on average" in stepped.reason
+
+
+def test_what_will_be_needed_again_within_minutes_is_kept() -> None:
+    policy = LookAhead(limits=LIMITS)
+
+    def kept(jobs: int) -> int:
+        """With so many in a quarter of an hour."""
+        memory = Memory(samples=tuple((NOW - 900.0 + 10.0 * i, jobs * i / 90.0) for i in range(90)))
+        pair = (idle("a", NOW - 500.0), idle("b", NOW - 500.0))
+        return plan(snapshot(pair, (), arrived=jobs), policy, memory)[0].replicas
+
+    # 1.3 busy on average are 15.6 jobs of 75 s in a quarter of an hour.
+    assert (kept(14), kept(15), kept(16)) == (1, 1, 2)
+
+
+def test_running_work_that_is_not_known_is_taken_to_end_late() -> None:
+    policy = LookAhead(limits=LIMITS, slack_share=0.7)
+    # It is to begin within 0.7 of 85 s.
+    seen = snapshot((busy(until=NOW + 55.0),), (job(seconds=75.0),))
+    assert plan(seen, policy, Memory())[0].replicas == 1
+    unsure = replace(seen, waiting=(job(seconds=None),))
+    assert plan(unsure, policy, Memory())[0].replicas == 2
+
+
 def test_a_counter_that_starts_again_is_no_burst() -> None:
     policy = LookAhead(limits=LIMITS)
     memory = Memory(samples=((NOW - 60.0, 5_000.0), (NOW - 5.0, 5_001.0)))
@@ -215,7 +248,7 @@ def test_a_counter_that_starts_again_is_no_burst() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cold_start", "window"), [(5.0, 45.0), (30.0, 75.0), (60.0, 150.0), (400.0, 300.0)]
+    ("cold_start", "window"), [(5.0, 45.0), (30.0, 45.0), (60.0, 90.0), (400.0, 300.0)]
 )
 def test_the_largest_recommendation_of_the_window_holds(cold_start: float, window: float) -> None:
     policy = LookAhead(limits=LIMITS)

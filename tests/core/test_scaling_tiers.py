@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from kinesphere.core.scaling.forecast import delayed, staffing
 from kinesphere.core.scaling.tiers import (
     Demand,
-    Mix,
     Tier,
     cheapest,
     fits,
-    larger,
     late_share,
-    moves,
     next_tier,
 )
 
@@ -117,26 +114,6 @@ def test_where_nothing_is_enough_the_best_there_is() -> None:
     assert (none.counts, none.good) == ({}, False)
     nothing = cheapest(Demand(load=0.0, seconds=5.0, patience=1.0), [A10])
     assert (nothing.counts, nothing.price, nothing.good) == ({}, 0.0, True)
-
-
-def test_a_job_that_does_not_fit_moves_up() -> None:
-    big = Demand(load=0.5, seconds=5.0, patience=10.0, memory=40.0)
-    assert larger(A10, big, [A10, A100, SPOT]) is A100
-    assert cheapest(big, [A10, A100, SPOT]).counts.keys() == {"a100"}
-    slow = Demand(load=0.5, seconds=60.0, patience=10.0, within=30.0)
-    assert larger(A10, slow, [A10, A100, SPOT]) is A100
-    assert larger(A10, MOTIONS, [A10, A100]) is None
-    assert larger(A10, big, [A10]) is None
-
-
-def test_a_replica_under_notice_is_replaced_at_once_and_on_demand() -> None:
-    mix = Mix({"a10": 1, "a10-spot": 2}, 1.8, 0.0, True)
-    step = moves(mix, {"a10": 1, "a10-spot": 2}, {"a10-spot": 1}, [A10, SPOT])
-    assert (step.order, step.stop) == ({"a10": 1}, {})
-    lonely = moves(Mix({"a10-spot": 2}, 0.8, 0.0, True), {"a10-spot": 2}, {"a10-spot": 1}, [SPOT])
-    assert lonely.order == {"a10-spot": 1}
-    back = moves(mix, {"a10": 2, "a10-spot": 1}, {}, [A10, SPOT])
-    assert (back.order, back.stop) == ({"a10-spot": 1}, {"a10": 1})
 
 
 def test_the_next_replica() -> None:

@@ -1,5 +1,6 @@
 """Pools, policies and traces from files, and what is said of wrong ones."""
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -206,3 +207,29 @@ def test_a_trace_that_does_not_fit_its_pools() -> None:
         prepared(Trace((Row(0.0),), 10.0), pools_file(load=5.0))
     with pytest.raises(FileInvalid, match="no job is left"):
         prepared(Trace((Row(0.0),), 1e9), pools_file(load=1e-12))
+
+
+def test_the_files_in_the_documentation_are_right(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text("utf-8")
+    hardware, pools, policy = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    read(written(tmp_path, "pools.toml", pools), PoolsFile)
+    read(written(tmp_path, "policy.toml", policy), PolicyFile)
+    found = read(written(tmp_path, "hardware.toml", hardware), PolicyFile)
+    assert found.hardware() is None
+    choice = found.of("hunyuan3d.shape").hardware()
+    assert choice is not None
+    assert [tier.name for tier in choice.tiers] == ["l4", "l4-spot", "a100"]
+    assert (choice.on_demand, choice.within, choice.memory) == (1, 90.0, 16.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('tiers = [{name = "a", price = 1}, {name = "a", price = 2}]', "two tiers have one name"),
+        ('on_demand = 1\ntiers = [{name = "a", price = 1, spot = true}]', "not spot"),
+        ('tiers = [{name = "A b", price = 1}]', "name"),
+    ],
+)
+def test_hardware_that_cannot_be(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(FileInvalid, match=told):
+        read(written(tmp_path, "policy.toml", text), PolicyFile)

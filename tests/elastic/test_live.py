@@ -80,9 +80,17 @@ def test_a_measured_start_counts_and_work_is_by_weight() -> None:
     queue = [Queued(90.0, None, 2.0), Queued(95.0, 145.0, 1.0)]
     view = snapshot(seen(ready, queue=queue), now=100.0)
     assert view.cold_start == 42.0
+    slow = status(ReplicaState.READY, load_seconds=400.0, warm_seconds=2.0)
+    assert snapshot(seen(ready, ready, slow), now=100.0).cold_start == 42.0
     assert view.waiting is not None
-    assert [job.seconds for job in view.waiting] == [20.0, 10.0]
+    assert [job.seconds for job in view.waiting] == [20.0, None]
     assert view.slack == 40.0
+
+
+def test_how_long_jobs_can_wait_is_known_from_those_that_came_lately() -> None:
+    lately = (Queued(0.0, 100.0, 1.0), Queued(10.0, 60.0, 2.0), Queued(20.0, None, 1.0))
+    # 100 s given for 10 s of work, and 50 s for 20 s.
+    assert snapshot(replace(seen(), recent=lately), now=200.0).slack == 60.0
 
 
 def test_what_is_not_known_stays_unknown() -> None:
@@ -94,7 +102,7 @@ class Hands:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def resize(self, pool: str, replicas: int, drain: Sequence[str] | None) -> None:
+    def resize(self, pool: str, tier: str, replicas: int, drain: Sequence[str] | None) -> None:
         self.asked.append(replicas)
 
 
@@ -134,13 +142,15 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 def test_a_server_grows_with_its_queue_and_sleeps_after_it(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(
-        "minimum = 0\nmaximum = 3\nsleep_after = 1\n"
+        "minimum = 0\nmaximum = 3\nsleep_after = 1\non_demand = 3\n"
+        'tiers = [{name = "l4", price = 1.0}, {name = "l4-spot", price = 0.4, spot = true}]\n'
         "settings = {interval = 0.3, target_wait = 1.0, stabilise = [0.1, 0.5, 1.0]}\n"
     )
     server = ServerProcess(
         tmp_path / "data",
         {
             "KINESPHERE_SCALING_POLICY": str(policy),
+            "KINESPHERE_TIER": "l4",
             "KINESPHERE_MODELS": "gpu",
             "KINESPHERE_SIMULATED": '[{"name": "gpu", "payload": 100, "stages": '
             '[{"fixed": 0, "per_job": 0.5, "batch_limit": 1, "cold_start": 0.5}]}]',
@@ -162,7 +172,10 @@ def test_a_server_grows_with_its_queue_and_sleeps_after_it(tmp_path: Path) -> No
             until(lambda: replicas() == 3)
             plan = http.get("/v1/pools/gpu/plan").json()
             assert (plan["replicas"], plan["policy"]) == (3, "look-ahead")
-            assert "kinesphere_plan_replicas" in http.get("/metrics").text
+            assert plan["tiers"] == {"l4": 3, "l4-spot": 0}
+            assert plan["reason"].endswith("; on 3 l4")
+            told = http.get("/metrics").text
+            assert 'kinesphere_plan_replicas{pool="gpu",tier="l4"} 3.0' in told
             jobs = [http.get(f"/v1/jobs/{job}") for job in asked]
             until(
                 lambda: all(
@@ -178,9 +191,13 @@ def test_a_server_grows_with_its_queue_and_sleeps_after_it(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_wrong_policy_is_told_at_the_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('policy = "psychic"', "psychic"), ('tiers = [{name = "l4", price = 1}]', "only l4")],
+)
+def test_a_wrong_policy_is_told_at_the_start(tmp_path: Path, text: str, told: str) -> None:
     policy = tmp_path / "policy.toml"
-    policy.write_text('policy = "psychic"\n')
+    policy.write_text(text)
     server = ServerProcess(tmp_path / "data", {"KINESPHERE_SCALING_POLICY": str(policy)})
-    with pytest.raises(AssertionError, match="psychic"):
+    with pytest.raises(AssertionError, match=told):
         server.start()

@@ -16,6 +16,7 @@ from kinesphere.elastic.simulator import Arrival, Pool, clairvoyant, curve, meas
 from kinesphere.elastic.simulator.comparison import bound, compare, rivals
 from kinesphere.elastic.simulator.files import DeadlineRule, PoolsFile, PoolTable, Workload
 from kinesphere.elastic.simulator.traces import prepared, read_trace
+from kinesphere.elastic.simulator.values import Result
 from tests.elastic import synthetic
 
 LIMITS = Limits(minimum=1, maximum=8)
@@ -36,10 +37,9 @@ def test_a_burst_between_two_silences() -> None:
         (610.0, 8, 8, 1, 6),
         (635.0, 8, 8, 7, 0),
         (640.0, 8, 8, 8, 0),
-        (700.0, 7, 7, 7, 0),  # 75 s after eight were last needed, the idle one goes
-        (705.0, 6, 6, 6, 0),  # what is busy stays
-        (710.0, 2, 2, 2, 0),
-        (730.0, 1, 1, 1, 0),
+        (670.0, 7, 7, 7, 0),  # 45 s after eight were last needed, the idle one goes
+        (675.0, 6, 6, 6, 0),  # what is busy stays
+        (710.0, 1, 1, 1, 0),
     ]
     assert all(run.met for run in result.runs)
     reasons = [s.reason for s in result.steps]
@@ -67,9 +67,16 @@ def test_on_demand_first_and_spot_on_top() -> None:
         [replace(MESH, tiers=tiers[:1])], {"mesh": LookAhead(limits=LIMITS)}, work, 20_000.0
     )
     assert result.rentals[0].tier.name == "firm"
-    assert sum(r.tier.name == "firm" for r in result.rentals) == 1
+    hours = {tier.name: _hours(result, tier) for tier in tiers}
+    # The base, and what stood in for spot replicas that were taken away, for a quarter of an hour.
+    assert 20_000.0 / 3600.0 <= hours["firm"] < 1.5 * 20_000.0 / 3600.0
+    assert hours["spot"] > 1.5 * hours["firm"]
     assert measure(result).cost < 0.75 * measure(first).cost
     assert measure(result).met > 0.98
+
+
+def _hours(result: Result, tier: Tier) -> float:
+    return sum(r.ended - r.ordered for r in result.rentals if r.tier is tier) / 3600.0
 
 
 @pytest.mark.slow
@@ -87,7 +94,9 @@ def test_the_aims_hold_on_traces_made_by_rule(
     bursts = made in {synthetic.bursty, synthetic.silence}
     assert ours.met >= best.met - (0.02 if bursts else 0.005)
     assert ours.gpu_hours <= (1.3 if bursts else 1.15) * best.gpu_hours
-    assert ours.gpu_hours <= (0.97 if made is synthetic.silence else 0.88) * other.gpu_hours
+    # In bursts the aim is more deadlines at no higher cost, else as many for an eighth less.
+    assert ours.gpu_hours <= (0.97 if bursts else 0.88) * other.gpu_hours
+    assert ours.met > other.met
     assert ours.starts_per_hour < other.starts_per_hour
 
 

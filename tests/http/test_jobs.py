@@ -212,6 +212,11 @@ def test_operations_answer(http: httpx.Client) -> None:
     assert (model["min_duration"], model["max_duration"]) == (0.5, 30.0)
     pool = http.get("/v1/pools/choreo").json()
     assert sum(pool["replicas"].values()) == 1
+    (member,) = pool["members"]
+    assert (member["device"], member["profile"], member["batch_limit"]) == (
+        "cpu", "", pool["batch_limit"],
+    )  # fmt: skip
+    assert set(member["start_seconds"]) == {"spawn", "look", "import", "load", "warm_up"}
     assert pool in [
         {**p, "oldest_wait": pool["oldest_wait"]} for p in http.get("/v1/pools").json()["items"]
     ]

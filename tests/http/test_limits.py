@@ -71,6 +71,8 @@ def test_a_user_is_told_what_is_left_and_refused_beyond_it(limited: httpx.Client
         assert found.status_code == 200
         assert not set(FIELDS) & set(found.headers)
     assert limited.get("/ready").status_code == 503
+    # Its pools have no replicas, but it takes requests.
+    assert limited.get("/ready", params={"pools": "false"}).json()["status"] == "ready"
 
 
 @pytest.mark.slow

@@ -284,6 +284,7 @@ def test_an_unknown_model_is_named(http: httpx.Client) -> None:
     [
         ({"files": {"mask": ("a.png", b"x")}}, "image"),
         ({"files": {"photo": ("a.png", b"x")}}, "photo"),
+        ({"files": {"image": ("a.png", b"x"), "left": ("b.png", b"x")}}, "left"),
         ({"files": [("image", ("a.png", b"x")), ("image", ("b.png", b"y"))]}, "image"),
         ({"files": {"image": ("a.png", b"x")}, "data": {"mask": "x"}}, "mask"),
         ({"files": {"image": ("a.png", b"x")}, "data": {"seed": ["1", "2"]}}, "seed"),

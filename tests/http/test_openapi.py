@@ -113,7 +113,8 @@ def test_every_refusal_is_a_problem_with_an_example_of_each_code(document: Json)
     unseen = set(KINDS) - seen
     assert unseen <= {
         "DEADLINE_MISSED", "ENGINE_OUTPUT_INVALID", "IDENTITY_UNAVAILABLE", "LEASE_LOST",
-        "METHOD_NOT_ALLOWED", "ORIGIN_FORBIDDEN", "QUALITY_REJECTED",
+        "METHOD_NOT_ALLOWED", "MODEL_FILES_INVALID", "MODEL_FILES_MISSING", "ORIGIN_FORBIDDEN",
+        "QUALITY_REJECTED",
     }  # fmt: skip
 
 

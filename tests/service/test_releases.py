@@ -13,7 +13,7 @@ from kinesphere.core.admission import Service as Speed
 from kinesphere.core.catalog import Catalog, Model, Stage
 from kinesphere.core.failures import Failure, Rejected
 from kinesphere.core.jobs import Fail, Finish, Job, Json
-from kinesphere.core.replicas import ReplicaState, Status
+from kinesphere.core.replicas import Placement, ReplicaState, Status
 from kinesphere.core.requests import MotionAsk
 from kinesphere.core.rollout import Order, Phase, Release, Terms
 from kinesphere.core.routing import Routed
@@ -42,11 +42,18 @@ class Busy:
     """Pools of one replica each, which is free in a time that the test sets."""
 
     def __init__(self) -> None:
-        self.free_in = 0.0
+        self.free_in = self.light_free_in = 0.0
 
     def statuses(self) -> Mapping[str, PoolStatus]:
-        status = PoolStatus({"ready": 1}, Speed(0.0, 1.0, 1), True, free_in=(self.free_in,))
-        return {m.name: status for m in CATALOG.models}
+        return {
+            m.name: PoolStatus(
+                {"ready": 1},
+                Speed(0.0, 1.0, 1),
+                True,
+                free_in=(self.light_free_in if m.name == "light" else self.free_in,),
+            )
+            for m in CATALOG.models
+        }
 
     async def warm(self, seconds: float) -> bool:
         return seconds >= 0.0
@@ -164,17 +171,33 @@ async def test_memory_is_compared_by_the_largest_replica() -> None:
     place = Place()
     await place.rollouts.start("motion", "new", HALF)
 
-    def status(name: str, memory: int) -> Status:
+    def status(name: str, memory: int, taken: int | None = None) -> Status:
         return Status(
             worker=name, pool=name, model=name, state=ReplicaState.READY, since=0.0, pid=1,
             batches=0, jobs=0, held=0, children=1, load_seconds=None, warm_seconds=None,
             memory=memory, fixed_seconds=0.0, job_seconds=0.0, last_error="",
+            placement=Placement(taken=taken),
         )  # fmt: skip
 
-    place.statuses = [status("old", 10**9), status("new", 10**6), status("new", 2 * 10**9)]
-    for _ in range(3):
-        await place.rollouts.look()
-    assert (await place.rollouts.get("motion")).phase is Phase.ROLLED_BACK
+    async def looked(*statuses: Status) -> Release:
+        place.statuses = list(statuses)
+        for _ in range(3):
+            await place.rollouts.look()
+        return await place.rollouts.get("motion")
+
+    # Nothing is known of a device's memory where one of the two does not tell.
+    same = await looked(status("old", 10**9), status("new", 10**9, 9 * 10**9))
+    assert (same.phase, same.memory) == (Phase.RUNNING, {"main": (10**9, 10**9)})
+    device = await looked(
+        status("old", 10**9, 4 * 10**9),
+        status("new", 10**9, 10**9),
+        status("new", 10**9, 9 * 10**9),
+    )
+    assert device.phase is Phase.ROLLED_BACK
+    assert "9.00 GB of its device's memory" in device.record[-1].why
+    await place.rollouts.start("motion", "new", HALF)
+    main = await looked(status("old", 10**9), status("new", 10**6), status("new", 2 * 10**9))
+    assert "2.00 GB of main memory" in main.record[-1].why
 
 
 async def test_orders_and_looks_at_once_are_all_obeyed() -> None:
@@ -250,6 +273,9 @@ async def test_short_motions_go_to_the_lighter_model_until_the_other_has_caught_
     assert await chosen(router, duration=2.9) == ("light", Routed.LITE)
     assert await chosen(router, duration=3.0) == ("old", Routed.DEFAULT)
     assert await chosen(router, duration=2.9, takes="old") == ("old", Routed.DEFAULT)
+    # One that has more than it can do itself is no relief.
+    place.pools.light_free_in = 60.0
+    assert await chosen(router, duration=2.9) == ("old", Routed.DEFAULT)
 
 
 async def test_a_ledger_that_does_not_answer_changes_no_route() -> None:

@@ -31,6 +31,7 @@ WALK = MotionAsk(prompt="walk", duration=2.0)
 MODELS = (
     Model("choreo", "1", "motion", "", (Stage("", "x:X"),), ("bvh", "glb"), durations=(0.5, 30)),
     Model("relief", "1", "mesh", "", (Stage("shape", "x:X"), Stage("texture", "x:X")), ("glb",)),
+    Model("round", "1", "mesh", "", (Stage("shape", "x:X"),), ("glb",), sides=("left", "back")),
 )
 
 
@@ -182,6 +183,21 @@ async def test_pictures_of_what_is_there_are_not_kept(place: Place) -> None:
     assert len(await place.stored()) == 3
     other = (await intake.mesh(MeshAsk(), picture, None, ANN)).job
     assert other.in_line
+
+
+async def test_pictures_of_other_sides_are_part_of_what_is_asked(place: Place) -> None:
+    ask, picture = MeshAsk(model="round"), pictures.png()
+    intake = place.service.intake
+    left, back = ({side: picture} for side in ("left", "back"))
+    first = (await intake.mesh(ask, picture, None, ANN, "k", sides=left)).job
+    assert [ref.name for ref in first.inputs] == ["picture", "left"]
+    assert (await intake.mesh(ask, picture, None, ANN, "k", sides=left)).job.id == first.id
+    assert (await intake.mesh(ask, picture, None, BOB, sides=left)).job.joined
+    assert not (await intake.mesh(ask, picture, None, BOB, sides=back)).job.joined
+    for sides, code in ((back, "IDEMPOTENCY_CONFLICT"), ({"right": picture}, "INVALID_REQUEST")):
+        with pytest.raises(Rejected) as refused:
+            await intake.mesh(ask, picture, None, ANN, "k" if sides is back else None, sides=sides)
+        assert refused.value.code == code
 
 
 async def test_a_follower_is_told_of_the_run_through_every_heir(place: Place) -> None:

@@ -58,7 +58,7 @@ class Recorder:
     def replica_entered(self, pool: str, worker: str, state: ReplicaState) -> None:
         self.states.append(state)
 
-    def child_ready(self, pool: str, load_seconds: float, warm_seconds: float) -> None:
+    def child_ready(self, pool: str, phases: Mapping[str, float]) -> None:
         self.counts["ready"] += 1
 
     def child_died(self, pool: str, how: str) -> None:
@@ -69,6 +69,9 @@ class Recorder:
 
     def batch_ended(self, pool: str, size: int, seconds: float) -> None:
         self.counts["batches"] += 1
+
+    def phase_ended(self, job: Job, phase: str, seconds: float, ago: float = 0.0) -> None:
+        self.counts[phase] += 1
 
     def job_settled(self, job: Job) -> None:
         self.counts[job.state.value] += 1
@@ -134,6 +137,8 @@ class Bench:
         terms: Terms = CALM,
         pool: str = "m",
         seams: Seams | None = None,
+        device: str = "cpu",
+        gpu: str = "",
         **stage: Any,
     ) -> Replica:
         """Start a replica of an engine of `tests.worker.engines`."""
@@ -141,7 +146,8 @@ class Bench:
         path = engine if ":" in engine else f"tests.worker.engines:{engine}"
         worker = f"server/{pool}/{next(self._numbers)}"
         post = Post(pool, "m", Stage(name="", engine=path, **values), worker)
-        replica = Replica(seams or self.seams, post, launch(), terms)
+        on = replace(launch(), device=device, gpu=gpu)
+        replica = Replica(seams or self.seams, post, on, terms)
         self.running.append(Running(replica, asyncio.create_task(replica.run())))
         return replica
 
@@ -188,7 +194,8 @@ class Bench:
 
 def launch() -> Launch:
     """Children that find the test engines."""
-    environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
+    environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": path}
     return Launch(environment=environment)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from kinesphere.core.failures import Failure
-from kinesphere.ports import File, Made, Outcome, Work
+from kinesphere.ports import File, Made, Outcome, SetUp, Work
 
 Report = Callable[[int, float, str], None]
 Cancelled = Callable[[int], bool]
@@ -229,3 +229,24 @@ class Actor(Simple):
             report(index, step / 2000, "step")
             time.sleep(0.0005)
         return made()
+
+
+class Fitted(Simple):
+    """Knows its precision, and measures as engines on a GPU do."""
+
+    def __init__(self, precision: str) -> None:
+        super().__init__()
+        self.precision = precision
+        self.peaks = [12 * 10**9, 13 * 10**9]
+
+    def load(self, device: str) -> None:
+        time.sleep(0.05)
+
+    def warm_up(self) -> None:
+        time.sleep(0.05)
+
+    def set_up(self) -> SetUp:
+        return SetUp({"read_weights": 0.02, "to_device": 0.01, "compile": 0.03}, run_seconds=0.25)
+
+    def peak_device_bytes(self) -> int:
+        return self.peaks.pop(0)

@@ -21,6 +21,7 @@ async def test_batches_fill_while_the_device_is_busy(bench: Bench) -> None:
     for job in (first, *rest):
         assert (await bench.ended(job)).state is State.SUCCEEDED
     assert bench.recorder.batches == [1, 4, 4, 1]
+    assert bench.recorder.counts["engine"] == bench.recorder.counts["store"] == 10
 
 
 async def test_a_lone_job_on_an_idle_device_starts_at_once(bench: Bench) -> None:

@@ -101,7 +101,7 @@ class S3Artifacts:
         self._clock = clock
         self._credentials = credentials or Credentials.from_environment()
         self._links = links
-        self._store = _store(location, self._credentials, patience)
+        self._store = open_store(location, self._credentials, patience)
 
     async def prepare(self) -> None:
         """Make the bucket where it is missing; see `s3_bucket.prepare`. Raises StorageFailed."""
@@ -228,7 +228,8 @@ class S3Artifacts:
         return obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))
 
 
-def _store(location: Location, credentials: Credentials | None, patience: Patience) -> S3Store:
+def open_store(location: Location, credentials: Credentials | None, patience: Patience) -> S3Store:
+    """The bucket at a location; without `credentials`, as whoever the environment says."""
     config: S3Config = {"region": location.region}
     if location.endpoint is not None:
         config["endpoint"] = location.endpoint

@@ -63,7 +63,7 @@ class EmbeddedFeed:
         for record in records:
             if record.event.kind in _ENDS:
                 self._latest.pop(record.job_id, None)
-            self._tell(record)
+            self._tell(record, (record.job_id, None))
 
     def progress(self, progress: Progress) -> None:
         """See the port."""
@@ -71,14 +71,14 @@ class EmbeddedFeed:
         self._latest.move_to_end(progress.job_id)
         if len(self._latest) > REMEMBERED:
             self._latest.popitem(last=False)
-        self._tell(progress)
+        self._tell(progress, (progress.job_id,))
 
     def latest(self, job_id: str) -> Progress | None:
         """See the port."""
         return self._latest.get(job_id)
 
-    def _tell(self, item: Record | Progress) -> None:
-        for topic in (item.job_id, None):
+    def _tell(self, item: Record | Progress, topics: tuple[str | None, ...]) -> None:
+        for topic in topics:
             for listener in self._listeners.get(topic, ()):
                 listener.tell(item)
 

@@ -301,6 +301,13 @@ class MemoryLedger:
             totals[model, state] += jobs
         return dict(totals)
 
+    async def ended(self, after: float, limit: int = 1000) -> tuple[Job, ...]:
+        """See the port."""
+        self._opened()
+        found = [(at, job) for job in self._jobs.values() if (at := job.finished_at or 0.0) > after]
+        found.sort(key=lambda each: (each[0], each[1].id), reverse=True)
+        return tuple(detached(job) for _, job in found[: max(limit, 0)])
+
     async def open_jobs(self, user: str) -> int:
         """See the port."""
         self._opened()

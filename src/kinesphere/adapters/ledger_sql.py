@@ -176,6 +176,10 @@ class SqlLedger:
         """See the port."""
         return await self._read(readings.counts)
 
+    async def ended(self, after: float, limit: int = 1000) -> tuple[Job, ...]:
+        """See the port."""
+        return await self._read(partial(readings.ended, after=after, limit=limit))
+
     async def open_jobs(self, user: str) -> int:
         """See the port."""
         return await self._read(partial(readings.open_jobs, user=user))

@@ -33,14 +33,24 @@ class Book:
         self.registry.register(source)
 
 
+def exemplar(trace_id: str | None) -> dict[str, str] | None:
+    """What an observation is an example of: its trace, or None where it belongs to none."""
+    return {"trace_id": trace_id} if trace_id else None
+
+
 _HEAD: Final = """\
 # Metrics
 
 <!-- Written by kinesphere.adapters.metric_book; a test holds page and registry together. -->
 
-`GET /metrics` answers in Prometheus' text format. What is not known has no series: a gauge that is
-absent is not 0. No label holds a prompt, a user or the id of a job. Values count from the start of
-the server, those of gauges are read at the scrape.
+`GET /metrics` answers in Prometheus' text format, and in OpenMetrics to whoever accepts it: then
+histograms carry exemplars, each with the `trace_id` of one request or job that fell in the bucket.
+What is not known has no series: a gauge that is absent is not 0. No label holds a prompt, a user or
+the id of a job.
+
+Counters and histograms count what this process did since its start: add them up over the
+processes. Gauges are read at the scrape; what the ledger knows is the same from every process, so
+take the largest (`max by (pool)`), never the sum.
 
 Prometheus adds `_bucket`, `_sum` and `_count` to the name of a histogram.
 

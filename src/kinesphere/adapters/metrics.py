@@ -5,38 +5,34 @@ models, routes and error codes there are.
 """
 
 import logging
-from collections import Counter as Tally
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0, disable_created_metrics, generate_latest
+from prometheus_client import disable_created_metrics
+from prometheus_client.exposition import choose_encoder
 
 from kinesphere.adapters.job_news import error_code
-from kinesphere.adapters.metric_book import Book
-from kinesphere.adapters.metric_gauges import (
-    GAUGES,
-    Gauges,
-    Reading,
-    Sample,
-    backlog_samples,
-    release_samples,
-)
+from kinesphere.adapters.metric_book import Book, exemplar
+from kinesphere.adapters.metric_gauges import GAUGES, Gauges, Reading, samples
+from kinesphere.adapters.metric_gpu import GPU_GAUGES, GpuReading, gpu_samples
 from kinesphere.adapters.metric_quality import QualityMetrics
+from kinesphere.adapters.metric_replicas import Rent, ReplicaMetrics
+from kinesphere.adapters.metric_server import ServerMetrics
 from kinesphere.core.catalog import Catalog
-from kinesphere.core.jobs import TERMINAL, EventKind, Job
+from kinesphere.core.jobs import TERMINAL, EventKind, Job, State
 from kinesphere.ports import Clock, LedgerUnavailable, Record
 
 SHORT_CLIP: Final = 3.0
-WINDOW: Final = 60
+SETTLED: Final = 1_000
+"""Jobs of a pool whose times are remembered, the last ones."""
+
 _QUICK_TO_LONG: Final = (
     0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0,
 )  # fmt: skip
-_HTTP: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0)
-_LOAD: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64)
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ENDS: Final = frozenset(state.value for state in TERMINAL)
+_DUE: Final = frozenset({EventKind.SUCCEEDED, EventKind.FAILED, EventKind.EXPIRED})
 
 
 class Metrics:
@@ -45,28 +41,35 @@ class Metrics:
     Give `tell` to `kinesphere.adapters.job_news.JobNews`: what happens to jobs is counted from
     committed events, which know of cancelled, expired and reaped jobs too.
 
-    `read` is awaited at each scrape; it may raise LedgerUnavailable.
+    `read` is awaited at each scrape; it may raise LedgerUnavailable. `rent` is what this process's
+    replicas cost.
     """
 
     def __init__(
-        self, catalog: Catalog, clock: Clock, read: Callable[[], Awaitable[Reading]]
+        self,
+        catalog: Catalog,
+        clock: Clock,
+        read: Callable[[], Awaitable[Reading]],
+        rent: Rent | None = None,
     ) -> None:
         # For the whole process: the times of a series' creation double the page and tell nothing.
         disable_created_metrics()  # type: ignore[no-untyped-call] # theirs has no annotation
         self._clock = clock
         self._read = read
+        self._catalog = catalog
         self._tasks = {pool: model.task for pool, (model, _) in catalog.pools().items()}
-        self._replicas: dict[str, tuple[str, str]] = {}
-        self._states: dict[str, set[str]] = {}
-        self._recent: OrderedDict[int, tuple[int, float]] = OrderedDict()
-        self._define(Book())
+        self.book = Book()
+        motions = [model.name for model in catalog.models if model.task == "motion"]
+        self._quality = QualityMetrics(self.book, motions)
+        self._replicas = ReplicaMetrics(self.book, catalog, clock, rent or Rent())
+        self._server = ServerMetrics(self.book, sorted(set(self._tasks.values())))
+        self._settled: dict[str, deque[tuple[float, float]]] = {}
+        self._define(self.book)
         self._begin(catalog)
 
     def _define(self, book: Book) -> None:
-        self.book = book
         counter, histogram = book.counter, book.histogram
         job, pool = ("pool", "model"), ("pool",)
-        self._quality = QualityMetrics(book)
         self._accepted = counter("kinesphere_jobs_accepted_total", "Jobs accepted.", job)
         self._cached = counter(
             "kinesphere_cache_hits_total",
@@ -131,47 +134,25 @@ class Metrics:
             _QUICK_TO_LONG,
             "seconds",
         )
-        self._deaths = counter(
-            "kinesphere_engine_deaths_total",
-            "Engine processes that ended unasked or were killed; each is started again.",
-            pool,
-        )
-        self._load = histogram(
-            "kinesphere_engine_start_seconds",
-            "Time to load an engine, and to warm it up, by phase.",
+        self._phases = histogram(
+            "kinesphere_attempt_phase_seconds",
+            "Time of a job's attempt by phase: inputs (read from the store), engine (with its "
+            "batch), encode (checked, too), store (written to the store).",
             ("pool", "phase"),
-            _LOAD,
+            _QUICK_TO_LONG,
             "seconds",
         )
-        route = ("route", "method")
-        self._requests = counter(
-            "kinesphere_http_requests_total", "Requests answered.", (*route, "status")
-        )
-        self._request_seconds = histogram(
-            "kinesphere_http_request_seconds",
-            "Time to answer a request, waiting for a result included.",
-            route,
-            _HTTP,
-            "seconds",
-        )
-        self._webhooks = counter(
-            "kinesphere_webhooks_total",
-            "Attempts to deliver a webhook, by outcome: delivered; retried, which will be tried "
-            "again; given_up; gone, as the receiver said; forbidden, so nothing was sent.",
-            ("outcome",),
-        )
-        self._releases = counter(
-            "kinesphere_release_verdicts_total",
-            "What releases did: started, stepped, promoted, rolled_back, paused, resumed, aborted.",
-            ("task", "verdict"),
-        )
-        self._limit_fallbacks = counter(
-            "kinesphere_limit_fallbacks_total",
-            "Requests counted in this process because Redis did not answer.",
-            (),
+        self._deadlines = counter(
+            "kinesphere_deadlines_total",
+            "Jobs with a deadline that ended other than by cancellation: met is yes for those that "
+            "succeeded by then, else no.",
+            ("model", "met"),
         )
         self._gauges = Gauges(GAUGES)
         book.gauges(self._gauges)
+        # Shown as they are read, not at the scrape: a driver may be slow, and a ledger away.
+        self._gpus = Gauges(GPU_GAUGES)
+        book.gauges(self._gpus)
 
     def _begin(self, catalog: Catalog) -> None:
         """Start at 0 what can be known to be 0, so that its first increase is seen."""
@@ -179,10 +160,12 @@ class Metrics:
             for counter in (self._accepted, self._cached, self._joins):
                 counter.labels(pool, model.name)
             self._returned.labels(pool, model.name)
-            for counter in (self._leases_lost, self._stale, self._deaths):
-                counter.labels(pool)
-        for outcome in ("delivered", "retried", "given_up", "gone", "forbidden"):
-            self._webhooks.labels(outcome)
+            self._ended.labels(pool, model.name, EventKind.SUCCEEDED.value, "")
+            self._leases_lost.labels(pool)
+            self._stale.labels(pool)
+        for model in catalog.models:
+            for met in ("yes", "no"):
+                self._deadlines.labels(model.name, met)
 
     # ------------------------------------------------------------------------ what is told here
 
@@ -202,7 +185,7 @@ class Metrics:
             case EventKind.CLAIMED:
                 waited = record.event.data.get("waited")
                 if isinstance(waited, int | float):
-                    self._waited.labels(*labels).observe(waited)
+                    self._waited.labels(*labels).observe(waited, exemplar(job.trace_id))
             case EventKind.REQUEUED if code:
                 self._retries.labels(*labels, code).inc()
             case EventKind.REQUEUED:
@@ -213,34 +196,27 @@ class Metrics:
                 pass
 
     def _end(self, record: Record, job: Job, labels: tuple[str, str], code: str) -> None:
-        outcome = record.event.kind.value
-        seconds = max(0.0, record.at - job.created_at)
-        self._ended.labels(*labels, outcome, code).inc()
-        if record.event.data.get("cached"):
-            # It would hide how long it takes to make one.
-            return
-        self._latency.labels(*labels, outcome, _clip(job)).observe(seconds)
-        if job.task == "motion" and record.event.kind is EventKind.SUCCEEDED:
-            number, total = self._recent.pop(second := int(self._clock.monotonic()), (0, 0.0))
-            self._recent[second] = (number + 1, total + seconds)
-            self._forget()
+        kind = record.event.kind
+        self._ended.labels(*labels, kind.value, code).inc()
+        if job.deadline is not None and kind in _DUE:
+            met = kind is EventKind.SUCCEEDED and record.at <= job.deadline
+            self._deadlines.labels(job.model, "yes" if met else "no").inc()
+        # What was served from the cache would hide how long it takes to make one.
+        if not record.event.data.get("cached"):
+            latency = self._latency.labels(*labels, kind.value, _clip(job))
+            latency.observe(max(0.0, record.at - job.created_at), exemplar(job.trace_id))
 
     def replica_entered(self, pool: str, worker: str, state: str) -> None:
         """See the workers' `Observer`."""
-        self._states.setdefault(pool, set()).add(str(state))
-        if state == "stopped":
-            self._replicas.pop(worker, None)
-        else:
-            self._replicas[worker] = (pool, str(state))
+        self._replicas.entered(pool, worker, state)
 
-    def child_ready(self, pool: str, load_seconds: float, warm_seconds: float) -> None:
+    def child_ready(self, pool: str, phases: Mapping[str, float]) -> None:
         """See the workers' `Observer`."""
-        self._load.labels(pool, "load").observe(load_seconds)
-        self._load.labels(pool, "warm_up").observe(warm_seconds)
+        self._replicas.started(pool, phases)
 
     def child_died(self, pool: str, how: str) -> None:  # noqa: ARG002 - free text is no label
         """See the workers' `Observer`."""
-        self._deaths.labels(pool).inc()
+        self._replicas.died(pool)
 
     def batch_started(self, pool: str, size: int) -> None:
         """See the workers' `Observer`."""
@@ -252,9 +228,32 @@ class Metrics:
         if self._tasks.get(pool) == "mesh":
             self._mesh_seconds.observe(seconds)
 
+    def phase_ended(
+        self,
+        job: Job,
+        phase: str,
+        seconds: float,
+        ago: float = 0.0,  # noqa: ARG002 - a histogram knows no order
+    ) -> None:
+        """See the workers' `Observer`."""
+        self._phases.labels(job.pool, phase).observe(seconds, exemplar(job.trace_id))
+
     def job_settled(self, job: Job) -> None:
         """See the workers' `Observer`. Its end is counted by `tell`, its quality here."""
         self._quality.seen(job)
+        if job.state is State.SUCCEEDED:
+            took = max(0.0, self._clock.now() - job.created_at)
+            settled = self._settled.setdefault(job.pool, deque(maxlen=SETTLED))
+            settled.append((self._clock.monotonic(), took))
+
+    def show_gpus(self, reading: GpuReading) -> None:
+        """Show this of the GPUs until there is newer."""
+        self._gpus.show(gpu_samples(reading))
+
+    def latencies(self, pool: str, seconds: float) -> Sequence[float]:
+        """Seconds from acceptance to the end of the pool's jobs that ended here lately."""
+        since = self._clock.monotonic() - seconds
+        return [took for at, took in self._settled.get(pool, ()) if at > since]
 
     def lease_lost(self, pool: str) -> None:
         """See the workers' `Observer`."""
@@ -266,75 +265,36 @@ class Metrics:
 
     def webhook(self, outcome: str) -> None:
         """Count an attempt to deliver a webhook."""
-        self._webhooks.labels(outcome).inc()
+        self._server.webhook(outcome)
 
     def release(self, task: str, what: str) -> None:
         """Count what a release did."""
-        self._releases.labels(task, what).inc()
+        self._server.release(task, what)
 
     def limit_fallback(self) -> None:
         """Count a request that Redis should have counted."""
-        self._limit_fallbacks.inc()
+        self._server.limit_fallback()
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def request(
+        self, method: str, route: str, status: int, seconds: float, trace_id: str = ""
+    ) -> None:
         """See the server's `HttpMetrics`."""
-        labels = (route, method if method in _METHODS else "OTHER")
-        self._requests.labels(*labels, str(status)).inc()
-        self._request_seconds.labels(*labels).observe(seconds)
+        self._server.request(method, route, status, seconds, trace_id)
 
     # ------------------------------------------------------------------------------- the scrape
 
-    async def page(self) -> tuple[bytes, str]:
-        """The exposition in Prometheus' text format, and its media type."""
+    async def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition and its media type: OpenMetrics, which has exemplars, where accepted."""
         try:
             reading = await self._read()
         except LedgerUnavailable as error:
             extra = {"action": "metrics.incomplete", "error_code": "LEDGER_UNAVAILABLE"}
             logging.getLogger("kinesphere.metrics").warning("%s", error, extra=extra)
             reading = Reading()
-        self._gauges.show(self._samples(reading))
-        return generate_latest(self.book.registry), CONTENT_TYPE_PLAIN_1_0_0
-
-    def _samples(self, reading: Reading) -> Mapping[str, list[Sample]]:
-        samples: dict[str, list[Sample]] = {
-            "kinesphere_ledger_up": [((), float(reading.backlogs is not None))],
-            "kinesphere_replicas": self._replica_samples(),
-            "kinesphere_replica_memory_bytes": [((p,), v) for p, v in reading.memory.items()],
-            "kinesphere_plan_replicas": [((p,), v) for p, v in reading.plans.items()],
-            "hy_motion_gpu_utilization": [((g,), v) for g, v in reading.gpu_utilization.items()],
-            "hy_motion_avg_latency_ms": self._recent_mean(),
-        }
-        if reading.redis_queue is not None:
-            samples["redis_queue_length"] = [((), reading.redis_queue)]
-        if reading.backlogs is not None:
-            samples |= backlog_samples(reading.backlogs, self._tasks, self._clock.now())
-        if reading.releases is not None:
-            samples |= release_samples(reading.releases)
-        if reading.counts is not None:
-            samples["kinesphere_stored_jobs"] = [
-                ((model, state.value), number) for (model, state), number in reading.counts.items()
-            ]
-        return samples
-
-    def _replica_samples(self) -> list[Sample]:
-        number = Tally(self._replicas.values())
-        # A state that was seen stays as 0, so that a graph comes down instead of breaking off.
-        return [
-            ((pool, state), number[pool, state])
-            for pool, states in self._states.items()
-            for state in sorted(states - {"stopped"})
-        ]
-
-    def _recent_mean(self) -> list[Sample]:
-        self._forget()
-        number = sum(n for n, _ in self._recent.values())
-        total = sum(t for _, t in self._recent.values())
-        return [((), 1000.0 * total / number)] if number else []
-
-    def _forget(self) -> None:
-        until = self._clock.monotonic() - WINDOW
-        while self._recent and next(iter(self._recent)) <= until:
-            self._recent.popitem(last=False)
+        self._gauges.show(samples(reading, self._catalog, self._clock.now()))
+        self._replicas.settle()
+        encode, media_type = choose_encoder(accept)
+        return encode(self.book.registry), media_type
 
 
 def _clip(job: Job) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import httpx
@@ -15,6 +16,9 @@ WAIT: Final = 60
 
 LOOK: Final = 1.0
 """Seconds between two looks at the pools."""
+
+BEAT: Final = 0.1
+"""Seconds that the load itself pauses, to see how much longer it is made to."""
 
 PATIENCE: Final = 600.0
 """Seconds after which an accepted job that has not ended counts as lost."""
@@ -29,6 +33,8 @@ class Load:
         outcomes: Requests that have ended, in the order of their ends.
         samples: What the pools did, second by second.
         under_way: Requests that were sent and have not ended.
+        lags: Seconds by which this process was late, again and again, as its machine had no
+            processor for it.
     """
 
     def __init__(self, workload: Workload, http: httpx.AsyncClient) -> None:
@@ -40,6 +46,7 @@ class Load:
         self.outcomes: list[Outcome] = []
         self.samples: list[Busy] = []
         self.under_way = 0
+        self.lags: list[float] = []
 
     @property
     def elapsed(self) -> float:
@@ -55,13 +62,14 @@ class Load:
         if any(kind.task == "mesh" for kind in self._workload.mix):
             self._picture = await asyncio.to_thread(picture)
         self._start = asyncio.get_running_loop().time()
-        looking = asyncio.create_task(self._look(shown))
+        looking = asyncio.gather(self._look(shown), self._beat())
         try:
             await (self._closed() if self._workload.users else self._open())
             return self.elapsed
         finally:
             looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await looking
             shown(self)
 
     async def _closed(self) -> None:
@@ -140,6 +148,12 @@ class Load:
             headers=headers,
             timeout=timeout,
         )
+
+    async def _beat(self) -> None:
+        while True:
+            due = self.elapsed + BEAT
+            await asyncio.sleep(BEAT)
+            self.lags.append(max(0.0, self.elapsed - due))
 
     async def _look(self, shown: Callable[["Load"], None]) -> None:
         while True:

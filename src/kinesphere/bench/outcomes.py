@@ -3,10 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from kinesphere.bench.workload import SHORT_CLIP, Task
+from kinesphere.bench.workload import SHORT_CLIP, Task, Workload
 
 LEVELS: Final = (50, 95, 99)
 
@@ -50,6 +50,11 @@ class Busy:
     pool: str
     busy: int
     serving: int
+
+
+def at_speed(outcomes: Sequence[Outcome], speed: float) -> list[Outcome]:
+    """The same on the scale of a load that was sent `speed` times as fast."""
+    return [replace(o, at=o.at * speed, seconds=o.seconds * speed) for o in outcomes]
 
 
 def percentile(values: Sequence[float], level: float) -> float | None:
@@ -97,8 +102,16 @@ def utilisation(samples: Sequence[Busy]) -> dict[str, float]:
     return {pool: round(busy[pool] / serving[pool], 4) for pool in sorted(serving) if serving[pool]}
 
 
-def summary(outcomes: Sequence[Outcome], samples: Sequence[Busy], seconds: float) -> dict[str, Any]:
-    """Every figure of a load that took `seconds`, JSON values only."""
+def summary(
+    outcomes: Sequence[Outcome],
+    samples: Sequence[Busy],
+    seconds: float,
+    lags: Sequence[float] = (),
+) -> dict[str, Any]:
+    """Every figure of a load that took `seconds`, JSON values only.
+
+    `lag_p95` is how late, in seconds, the process that sends was itself.
+    """
     served = sum(outcome.served for outcome in outcomes)
     accepted = sum(outcome.state != "refused" for outcome in outcomes)
     codes = Counter(o.code or o.state for o in outcomes if not o.served)
@@ -116,7 +129,19 @@ def summary(outcomes: Sequence[Outcome], samples: Sequence[Busy], seconds: float
         "by_kind": {name: latencies(found) for name, found in groups(outcomes).items()},
         "errors": dict(codes.most_common()),
         "utilisation": utilisation(samples),
+        "lag_p95": percentile(lags, 95),
     }
+
+
+def sustained(outcomes: Sequence[Outcome], load: Workload) -> float | None:
+    """Requests a second of a closed loop under its full load, by Little's law; else None.
+
+    Neither the rise of the load nor its end counts, which may be half of a short run.
+    """
+    full = [o.seconds for o in outcomes if o.served and o.at >= load.ramp]
+    if not load.users or not full:
+        return None
+    return round(load.users / (sum(full) / len(full) + load.think), 3)
 
 
 def over_time(outcomes: Sequence[Outcome], bins: int) -> Sequence[Mapping[str, float]]:

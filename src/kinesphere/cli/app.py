@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from kinesphere.cli import cluster_commands, release_commands
+from kinesphere.cli import cluster_commands, deploy_commands, release_commands, weight_commands
 
 app: Final = typer.Typer(
     name="kinesphere",
@@ -249,14 +249,6 @@ def validate(
 
 
 @app.command()
-def models(as_json: AsJson = False, url: Url = None) -> None:
-    """List the models that a server serves."""
-    from kinesphere.cli import jobs as commands
-
-    commands.models(url, as_json)
-
-
-@app.command()
 def pools(as_json: AsJson = False, url: Url = None) -> None:
     """List a server's pools: replicas, and what waits for them."""
     from kinesphere.cli import jobs as commands
@@ -346,9 +338,17 @@ def bench(
             "motions-500, meshes-1, meshes-3, meshes-5.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of a scenario's server.")] = Path(
-        "out/bench"
-    ),
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1000.0,
+            help="Play a scenario so many times as fast; figures are told at its own speed.",
+        ),
+    ] = 1.0,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where a scenario's server has its folder.")
+    ] = Path("out/bench"),
     json: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Also write the figures, as JSON.")
     ] = None,
@@ -364,7 +364,9 @@ def bench(
 
     outputs = Outputs(json, plot, as_json)
     if scenario is not None:
-        run_scenario(scenario, duration, out, outputs)
+        if users or rate or ramp or think or repeat or model or mix != "motion":
+            raise typer.BadParameter("a scenario has a load of its own; only --duration is taken")
+        run_scenario(scenario, duration, speed, out, outputs)
         return
     try:
         load = Workload(
@@ -388,7 +390,9 @@ def demo(
 
 
 app.add_typer(cluster_commands.commands)
+app.add_typer(deploy_commands.deploy, name="deploy")
 app.add_typer(release_commands.release, name="release")
+app.add_typer(weight_commands.models, name="models")
 
 keys: Final = typer.Typer(
     no_args_is_help=True,

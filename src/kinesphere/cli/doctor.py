@@ -8,20 +8,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import typer
 
-from kinesphere.cli import console
+from kinesphere.cli import console, doctor_gpus, doctor_stores
 from kinesphere.cli.exits import Exit, interruptible
-from kinesphere.core.catalog import Model
-from kinesphere.engines.catalog import CatalogError, installed
+from kinesphere.cli.findings import Finding
+from kinesphere.core.catalog import Catalog, Model
+from kinesphere.engines.catalog import CatalogError, served
 from kinesphere.settings import Settings, SettingsError, load_settings
 from kinesphere.version import __version__
-
-Level = Literal["ok", "warn", "fail"]
 
 OLDEST_SQLITE: Final = (3, 35)
 """The first with RETURNING, which a claim needs."""
@@ -30,21 +29,16 @@ SCARCE_MEMORY: Final = 500_000_000
 _IMPORT_SECONDS: Final = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it is, what was found, and what to do."""
-
-    name: str
-    level: Level
-    found: str
-    advice: str = ""
-
-
 def run(as_json: bool) -> None:
-    """Tell every finding; exit code 1 when one is a failure."""
+    """Examine this machine."""
+    tell(examine(), as_json)
+
+
+def tell(found: Iterator[Finding], as_json: bool) -> None:
+    """Tell every finding as it comes; exit code 1 when one is a failure."""
     findings: list[Finding] = []
     with interruptible():
-        for finding in examine():
+        for finding in found:
             findings.append(finding)
             if not as_json:
                 _show(finding)
@@ -79,8 +73,10 @@ def examine() -> Iterator[Finding]:
         yield from _settings(settings, dict(os.environ))
         yield from _folder(settings.data)
         yield _port(settings)
-    yield _gpus()
-    yield from _engines()
+        yield from doctor_stores.stores(settings)
+    yield from doctor_gpus.gpus()
+    if settings is not None:
+        yield from _models(settings)
 
 
 def _python() -> Finding:
@@ -182,40 +178,47 @@ def _port(settings: Settings) -> Finding:
     return Finding(name, "warn", f"a Kinesphere server answers there: {state}", advice)
 
 
-def _gpus() -> Finding:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return Finding("gpus", "ok", "none (no nvidia-smi); the embedded engines need none")
-    query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(  # noqa: S603 - found on the PATH, with fixed arguments
-            [tool, *query], capture_output=True, text=True, timeout=20, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return Finding("gpus", "warn", f"nvidia-smi fails: {error}", "look at the driver")
-    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    return Finding("gpus", "ok", "; ".join(lines) or "none")
+def _models(settings: Settings) -> Iterator[Finding]:
+    """What is to be served: whether it can be imported, and which devices it fits."""
+    from kinesphere.wiring.devices import handed_out
 
-
-def _engines() -> Iterator[Finding]:
     try:
-        models = installed()
+        catalog = served(settings)
     except CatalogError as error:
-        yield Finding("engines", "fail", str(error), "reinstall or remove that package")
+        yield Finding("engines", "fail", str(error), "reinstall that package, or look at models")
         return
-    if not models:
+    if not catalog.models:
         yield Finding("engines", "fail", "none is installed", "reinstall kinesphere")
-    for model in models:
-        yield _engine(model)
+    for model in catalog.models:
+        yield _engine(model, settings)
+    yield from doctor_gpus.fits(catalog, handed_out(settings, catalog))
+    yield from _weights(settings, catalog)
 
 
-def _engine(model: Model) -> Finding:
+def _weights(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """What is kept on this machine, and what models read that is not there."""
+    from kinesphere.cli.weights import cache_of, needs
+
+    cached = cache_of(settings).cached()
+    if cached:
+        whole = sum(each.whole for each in cached)
+        size = sum(each.have for each in cached) / 1e9
+        yield Finding("weights", "ok", f"{whole} of {len(cached)} whole, {size:.1f} GB")
+    for need in needs(catalog, cached):
+        if need["state"] == "missing":
+            advice = "kinesphere models pull, or set where it is"
+            name = f"weights {need['model']}"
+            yield Finding(name, "fail", f"{need['path']} is not there", advice)
+
+
+def _engine(model: Model, settings: Settings) -> Finding:
     """Whether the model's engines can be imported, in a process of their own, as replicas do."""
     name = f"engine {model.name}"
-    for stage in model.stages:
+    for pool, stage in zip(model.pools, model.stages, strict=True):
+        python = settings.interpreter_of(model.name, pool) or sys.executable
         module, _, attribute = stage.engine.partition(":")
         code = f"import importlib; getattr(importlib.import_module({module!r}), {attribute!r})"
-        command = [sys.executable, "-c", code]
+        command = [str(python), "-c", code]
         try:
             done = subprocess.run(  # noqa: S603 - what an installed package declares, as replicas do
                 command, capture_output=True, text=True, timeout=_IMPORT_SECONDS, check=False

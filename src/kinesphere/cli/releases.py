@@ -105,10 +105,16 @@ def _show(release: Release, as_json: bool) -> None:
             ("jobs", _both(figures["jobs"], "")),
             ("p95", _both(figures["p95_seconds"], " s")),
             ("p95 running", _both(figures["p95_running_seconds"], " s")),
+            ("memory", _both(_gigabytes(figures["memory_bytes"]), " GB")),
+            ("device memory", _both(_gigabytes(figures["device_bytes"]), " GB")),
             *((name, _test(test, figures["threshold"])) for name, test in figures["tests"].items()),
             *((_time(entry.at), f"{entry.what}: {entry.why}") for entry in release.record),
         ]
     )
+
+
+def _gigabytes(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    return {name: None if size is None else size / 1e9 for name, size in figures.items()}
 
 
 def _both(figures: Mapping[str, Any], unit: str) -> str:

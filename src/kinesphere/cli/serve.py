@@ -14,7 +14,7 @@ from kinesphere.adapters import logs
 from kinesphere.adapters.folder import FolderBusy
 from kinesphere.adapters.secret import SecretDamaged
 from kinesphere.cli.exits import Exit, configured, leave
-from kinesphere.engines.catalog import CatalogError, discover, installed
+from kinesphere.engines.catalog import CatalogError, installed, served
 from kinesphere.http.limits import UnknownRoute
 from kinesphere.http.server import AddressInUse
 from kinesphere.ports import LedgerUnavailable, StorageFailed
@@ -56,7 +56,7 @@ def run_worker(pool: str, probes: int | None, given: Given) -> None:
     """Serve one pool of a cluster."""
     settings = _settings(given)
     try:
-        known = discover(settings.models, settings.simulated, settings.relief_mask_model).pools()
+        known = served(settings).pools()
     except CatalogError as error:
         raise leave(Exit.USAGE, str(error)) from None
     if pool not in known:

@@ -39,6 +39,7 @@ from kinesphere.client.values import (
     Pool,
     Progress,
     Readiness,
+    Replica,
     Stage,
 )
 from kinesphere.client.webhooks import Webhook, verify_webhook
@@ -73,6 +74,7 @@ __all__ = [
     "Rejected",
     "Release",
     "ReleaseEntry",
+    "Replica",
     "Report",
     "Stage",
     "TimedOut",

@@ -199,6 +199,25 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One replica: where its engine is, and how it was fitted and started. Sizes in bytes."""
+
+    name: str
+    state: str = ""
+    since: datetime | None = None
+    device: str = ""
+    device_name: str = ""
+    device_bytes: int | None = None
+    device_bytes_taken: int | None = None
+    memory_bytes: int = 0
+    profile: str = ""
+    profile_source: str = ""
+    batch_limit: int | None = None
+    start_seconds: dict[str, float] = field(default_factory=dict)
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """A pool: its replicas by state, and what waits for them. Times in seconds."""
 
@@ -212,6 +231,7 @@ class Pool:
     batch_seconds: float = 0.0
     measured: bool = False
     detail: str = ""
+    members: tuple[Replica, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from kinesphere.core.fitting import Profile
+
 Task = Literal["motion", "mesh"]
 
 TASKS: Final[tuple[Task, ...]] = ("motion", "mesh")
@@ -21,6 +23,8 @@ class Stage:
         load_limit: Seconds that `load` and `warm_up` together may take.
         run_limit: Seconds that one `run` may take before its process is killed.
         options: Passed to the engine's constructor as keywords; JSON values.
+        profiles: Ways to run it, best first; the replica takes the first that fits its device and
+            passes its options too. None where the model needs no choice.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Stage:
     load_limit: float = 600.0
     run_limit: float = 300.0
     options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    profiles: tuple[Profile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Model:
         max_cjk: Longest prompt, in Chinese, Japanese and Korean characters.
         durations: (shortest, longest) clip in seconds; None for meshes.
         faces: (fewest, most) triangles that a mesh may be asked to have; None for motions.
+        sides: Names of further pictures, of other sides than the front, that it takes.
         size: What its work grows with; None where all requests take alike.
         examine: "package.module:function" that reads a request cheaply before it is accepted and
             raises `Rejected`; imported in the API process, so it must be light. "" for none.
@@ -76,6 +82,7 @@ class Model:
         lite_of: Name of the model that this is the lighter form of, or "".
         embedded: Whether it runs on any CPU, with nothing to download.
         simulated: Whether it stands in for a device and makes no real asset.
+        finished: Whether it hands over finished files, so that no codec need be warm for it.
         licence: SPDX identifier or the licence's name.
     """
 
@@ -90,12 +97,14 @@ class Model:
     max_cjk: int = 60
     durations: tuple[float, float] | None = None
     faces: tuple[int, int] | None = None
+    sides: tuple[str, ...] = ()
     size: Size | None = None
     examine: str = ""
     rank: int = 0
     lite_of: str = ""
     embedded: bool = False
     simulated: bool = False
+    finished: bool = False
     licence: str = "Apache-2.0"
 
     def weight(self, request: Mapping[str, object]) -> float:

@@ -95,6 +95,8 @@ def _kinds() -> dict[str, ErrorKind]:
     }
     platform = {
         "MODEL_NOT_READY": (True, "The model is still loading, or could not be loaded."),
+        "MODEL_FILES_MISSING": (False, "A file that the model is loaded from is not there."),
+        "MODEL_FILES_INVALID": (False, "A file that the model is loaded from is not the model's."),
         "LEASE_LOST": (True, "The replica that ran the job disappeared."),
         "STORAGE_FAILED": (True, "The result could not be written to the artifact store."),
         "LEDGER_UNAVAILABLE": (True, "The job store cannot be written; nothing was accepted."),

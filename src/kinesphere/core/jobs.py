@@ -52,7 +52,7 @@ class EventKind(StrEnum):
     """What only a newer release knows, which writes to the same ledger."""
 
     @classmethod
-    def _missing_(cls, value: object) -> "EventKind":
+    def _missing_(cls, _value: object) -> "EventKind":
         return cls.OTHER
 
 

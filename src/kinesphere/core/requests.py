@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,8 @@ from kinesphere.core.jobs import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIO
 
 DEFAULT_DURATION: Final = 4.0
 LARGEST_SEED: Final = 2**32 - 1
+SIDES: Final = ("left", "back", "right")
+"""Names of further pictures of the object, which models may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +118,13 @@ def check_motion(ask: MotionAsk, model: Model, now: float) -> dict[str, Json]:
     return request
 
 
-def check_mesh(ask: MeshAsk, model: Model, now: float) -> dict[str, Json]:
-    """The same for a mesh."""
+def check_mesh(
+    ask: MeshAsk, model: Model, now: float, sides: Collection[str] = ()
+) -> dict[str, Json]:
+    """The same for a mesh, of which pictures of these `sides` are given beside the front."""
     wrong: list[FieldError] = []
+    allowed = f"a model that takes it; {model.name} takes {', '.join(model.sides) or 'none'}"
+    wrong += [FieldError(s, "is not taken", allowed) for s in sides if s not in model.sides]
     fewest, most = model.faces or (1, 2**31)
     if ask.faces is not None and not fewest <= ask.faces <= most:
         wrong.append(FieldError("faces", f"is {ask.faces}", f"{fewest} to {most}"))

@@ -32,6 +32,9 @@ FLOOR: Final = 256 * 2**20
 MEMORY_LOOKS: Final = 3
 """Readings in a row with too much memory: one alone may have met a peak."""
 
+MEMORIES: Final[Mapping[str, str]] = {"main": "main memory", "device": "its device's memory"}
+"""What is compared of a replica's memory, in words."""
+
 RECORD: Final = 100
 """Entries that a release keeps, the last ones."""
 
@@ -75,7 +78,8 @@ class Terms:
         samples: Jobs of the canary that a step compares at least.
         alpha: Chance at most that a canary as good as the stable model is rolled back by a test.
         slower: Times the stable model's 95th percentile beyond which a job counts as slow.
-        memory: Times the memory of a stable replica that one of the canary may take; 0 for any.
+        memory: Times the memory of a stable replica that one of the canary may take, main memory
+            and the device's each by itself; 0 for any.
     """
 
     steps: tuple[float, ...] = (10.0, 25.0, 50.0, 100.0)
@@ -140,6 +144,7 @@ class Release:
         cursor: `seq` of the last event of the ledger that it has seen.
         compared: Jobs of the canary that had been compared when the present step began.
         heavy: Readings in a row in which the canary took too much memory.
+        memory: The last reading, as in `Seen`.
         evidence: What was seen of both models.
         users: Whom the canary has answered.
         record: What happened, the oldest first.
@@ -158,6 +163,7 @@ class Release:
     cursor: int = 0
     compared: int = 0
     heavy: int = 0
+    memory: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     users: Users = field(default_factory=Users)
     record: tuple[Entry, ...] = ()
@@ -197,13 +203,14 @@ class Seen:
     Attributes:
         samples: Ended jobs of the release: the user, whether the canary's, and how it went.
         cursor: `seq` of the last event that was looked at.
-        memory: Largest memory of a replica in bytes, (stable, canary), GPU and main together; None
-            where it is not known of both.
+        memory: Bytes of the largest replica of the stable model and of the canary, by the names of
+            MEMORIES; the device's is the most that its engine took. What is not known of both is
+            left out.
     """
 
     samples: Sequence[tuple[str, bool, Sample]]
     cursor: int
-    memory: tuple[int, int] | None = None
+    memory: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def begun(
@@ -261,6 +268,8 @@ def figures(release: Release) -> dict[str, Json]:
         "jobs": {name: arm.jobs for name, arm in arms.items()},
         "p95_seconds": {name: arm.seconds.quantile(TAIL) for name, arm in arms.items()},
         "p95_running_seconds": {name: arm.running.quantile(TAIL) for name, arm in arms.items()},
+        "memory_bytes": _compared(release.memory.get("main")),
+        "device_bytes": _compared(release.memory.get("device")),
         "tests": {
             question: {
                 "evidence": test.evidence,
@@ -270,6 +279,11 @@ def figures(release: Release) -> dict[str, Json]:
             for question, test in evidence.tests.items()
         },
     }
+
+
+def _compared(memory: tuple[int, int] | None) -> dict[str, Json]:
+    stable, canary = memory if memory is not None else (None, None)
+    return {"stable": stable, "canary": canary}
 
 
 def _noted(release: Release, seen: Seen) -> Release:
@@ -284,10 +298,11 @@ def _noted(release: Release, seen: Seen) -> Release:
         if any(test.evidence >= release.threshold for test in evidence.tests.values()):
             # What came after does not speak for it any more.
             break
-    heavy = release.heavy
-    if seen.memory is not None:
-        heavy = heavy + 1 if _too_much(release.terms, *seen.memory) else 0
-    return replace(release, evidence=evidence, users=users, cursor=seen.cursor, heavy=heavy)
+    noted = replace(release, evidence=evidence, users=users, cursor=seen.cursor)
+    if not seen.memory:
+        return noted
+    heavy = any(_too_much(release.terms, *each) for each in seen.memory.values())
+    return replace(noted, memory=dict(seen.memory), heavy=release.heavy + 1 if heavy else 0)
 
 
 def _too_much(terms: Terms, stable: int, canary: int) -> bool:
@@ -303,9 +318,14 @@ def _tripped(release: Release) -> str:
             return "{}: {:.2%} of the canary's jobs, {:.2%} of the stable model's".format(
                 question, *shares
             )
-    if release.heavy >= MEMORY_LOOKS:
-        return f"memory: a canary's replica takes over {release.terms.memory:g} times the stable's"
-    return ""
+    if release.heavy < MEMORY_LOOKS:
+        return ""
+    return next(
+        f"memory: a canary's replica takes {canary / 1e9:.2f} GB of {MEMORIES[name]}, "
+        f"over {release.terms.memory:g} times the stable model's {stable / 1e9:.2f} GB"
+        for name, (stable, canary) in release.memory.items()
+        if _too_much(release.terms, stable, canary)
+    )
 
 
 def _held(release: Release, now: float) -> bool:

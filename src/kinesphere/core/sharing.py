@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 
 from kinesphere.core.jobs import ArtifactRef, Event, EventKind, Job, Json, Moved, State
 from kinesphere.core.prompts import normalise
+from kinesphere.core.requests import SIDES
 from kinesphere.core.transitions import submitted
 
 Share: TypeAlias = Literal["everyone", "user", "off"]
@@ -24,7 +25,7 @@ Share: TypeAlias = Literal["everyone", "user", "off"]
 Change: TypeAlias = tuple[Job, tuple[Event, ...]]
 """A job as it is now, and what happened to it."""
 
-_PICTURES: Final = ("picture", "mask")
+_PICTURES: Final = ("picture", "mask", *SIDES)
 
 
 def content_of(job: Job, share: Share) -> str:

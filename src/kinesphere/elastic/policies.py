@@ -1,5 +1,6 @@
 """Scaling policies as they stand in a TOML file, for the server and the simulator alike."""
 
+import math
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from kinesphere.core.scaling.division import Hardware
 from kinesphere.core.scaling.plan import POLICIES, Policy
+from kinesphere.core.scaling.tiers import Tier
 from kinesphere.core.scaling.values import Limits, Warm
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -41,23 +44,60 @@ class WarmTable(FileTable):
         return Warm(seconds_of(self.start), seconds_of(self.end), self.replicas, days)
 
 
+class TierTable(FileTable):
+    """See `kinesphere.core.scaling.tiers.Tier`."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    price: float = Field(ge=0.0, le=1e6)
+    speed: float = Field(default=1.0, gt=0.0, le=1e6)
+    memory: float = Field(default=math.inf, gt=0.0)
+    spot: bool = False
+    notice: Seconds = 30.0
+    losses: float = Field(default=0.0, ge=0.0, le=3600.0)
+    most: int = Field(default=64, ge=1, le=10_000)
+
+    def tier(self) -> Tier:
+        """As the scaler and the simulator take it."""
+        return Tier(**self.model_dump())
+
+
 class PolicyTable(FileTable):
     """One policy with its limits and settings."""
 
     policy: str = "look-ahead"
     minimum: int = Field(default=1, ge=0, le=10_000)
     maximum: int = Field(default=8, ge=1, le=10_000)
+    spare: int = Field(default=0, ge=0, le=10_000)
     sleep_after: Seconds = 300.0
     utc_offset_hours: float = Field(default=0.0, ge=-24.0, le=24.0)
     warm: tuple[WarmTable, ...] = ()
     settings: dict[str, Any] = {}
+    tiers: tuple[TierTable, ...] = ()
+    on_demand: int = Field(default=0, ge=0, le=10_000)
+    within: Annotated[float, Field(gt=0.0, le=1e7)] | None = None
+    memory: float = Field(default=0.0, ge=0.0, le=1e6)
 
     @model_validator(mode="after")
     def _makes(self) -> "PolicyTable":
         if self.minimum > self.maximum:
             raise ValueError("minimum is over maximum")
+        if len({tier.name for tier in self.tiers}) < len(self.tiers):
+            raise ValueError("two tiers have one name")
+        if self.on_demand and all(tier.spot for tier in self.tiers):
+            raise ValueError("on_demand asks for a tier that is not spot")
         self.made(0.0)
         return self
+
+    def hardware(self) -> Hardware | None:
+        """What replicas may be on, or None where all are on the same."""
+        if not self.tiers:
+            return None
+        return Hardware(
+            tiers=tuple(tier.tier() for tier in self.tiers),
+            on_demand=self.on_demand,
+            within=self.within,
+            memory=self.memory,
+        )
 
     def limits(self, epoch: float) -> Limits:
         """Within what the policy may move, in a trace that begins at `epoch`."""
@@ -65,6 +105,7 @@ class PolicyTable(FileTable):
             minimum=self.minimum,
             maximum=self.maximum,
             warm=tuple(each.warm() for each in self.warm),
+            spare=self.spare,
             sleep_after=self.sleep_after,
             utc_offset=self.utc_offset_hours * 3600.0 + epoch,
         )

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from kinesphere.core.catalog import Catalog, Model
-from kinesphere.engines import relief, simulated
+from kinesphere.engines import hunyuan3d, hymotion, relief, simulated
+from kinesphere.settings import Settings
 from kinesphere.settings.simulated import SimulatedModel
 
 GROUP: Final = "kinesphere.engines"
@@ -29,19 +30,36 @@ def installed() -> tuple[Model, ...]:
     return tuple(models)
 
 
+def served(settings: Settings) -> Catalog:
+    """The models that the settings have this installation serve. Raises CatalogError."""
+    wanted = settings.models
+    configured = (
+        *hunyuan3d.configured(settings, wanted),
+        *hymotion.configured(settings, wanted),
+    )
+    for name in wanted or ():
+        if name in hunyuan3d.names() and settings.hunyuan3d_weights is None:
+            raise CatalogError(f"{name} needs hunyuan3d_weights, the folder of its weights")
+        if name in hymotion.NAMES and settings.hymotion_src is None:
+            raise CatalogError(f"{name} needs hymotion_src, the vendor's checkout")
+    return discover(wanted, settings.simulated, settings.relief_mask_model, configured)
+
+
 def discover(
     wanted: Sequence[str] | None,
     stated: Sequence[SimulatedModel] = (),
     mask_model: Path | None = None,
+    configured: Sequence[Model] = (),
 ) -> Catalog:
-    """The models to serve: those named, or all that are installed or stated to be simulated.
+    """The models to serve: those named, or all that are installed, configured or simulated.
 
-    Where there is a `mask_model`, relief finds objects by that network.
+    Where there is a `mask_model`, relief finds objects by that network. `configured` are models
+    whose weights the settings name.
 
     Raises CatalogError for an unknown name.
     """
     ours = (relief.with_network(model, mask_model) for model in installed())
-    found = (*ours, *map(simulated.model, stated))
+    found = (*ours, *configured, *map(simulated.model, stated))
     _check_names(found)
     if wanted is None:
         return Catalog(found)

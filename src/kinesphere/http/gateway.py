@@ -17,12 +17,31 @@ from kinesphere.service.identity import Identity
 class HttpMetrics(Protocol):
     """What the server tells of its own requests, and the page that Prometheus reads."""
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def request(
+        self, method: str, route: str, status: int, seconds: float, trace_id: str = ""
+    ) -> None:
         """Count one finished request; `route` is the route's template, never the raw path."""
         ...
 
-    async def page(self) -> tuple[bytes, str]:
-        """The exposition and its media type."""
+    async def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition and its media type, of those that the reader accepts."""
+        ...
+
+
+class HttpTraces(Protocol):
+    """Where the spans of requests go."""
+
+    def request(
+        self,
+        traceparent: str,
+        parent_id: str,
+        method: str,
+        route: str,
+        *,
+        status: int,
+        seconds: float,
+    ) -> None:
+        """Tell a request that ends now; `traceparent` is its own, `parent_id` its caller's."""
         ...
 
 
@@ -70,6 +89,7 @@ class Gateway:
         cors_origins: Origins of other sites' pages that may ask from a browser.
         identity: Finds out who asks, or None without authentication.
         metrics_open: Whether the metrics are for everybody.
+        traces: Where spans go, or None where no traces are recorded.
     """
 
     service: Service
@@ -90,6 +110,7 @@ class Gateway:
     new_id: Callable[[], str]
     identity: Identity | None = None
     metrics_open: bool = False
+    traces: HttpTraces | None = None
 
     def limit(self, path: str) -> int:
         """Largest body that the route at `path` reads."""

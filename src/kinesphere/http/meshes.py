@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.core.jobs import Job, State
+from kinesphere.core.requests import SIDES
 from kinesphere.http.answers import accepted_answer, checked_key, form_of, validated
 from kinesphere.http.bodies import MeshFields, MeshRequest, TaskRequest
 from kinesphere.http.errors import documented
@@ -40,7 +41,7 @@ _REFUSALS: Final = (
     "MODEL_NOT_READY",
     "SHUTTING_DOWN",
 )
-_FILES: Final = ("image", "mask")
+_FILES: Final = ("image", "mask", *SIDES)
 
 
 class _Given(BaseModel):
@@ -53,6 +54,7 @@ class _Given(BaseModel):
     source: str
     picture: bytes | str
     mask: bytes | None = None
+    sides: dict[str, bytes] = {}
 
 
 async def _given(request: Request) -> _Given:
@@ -81,7 +83,7 @@ async def _of_form(form: FormData) -> _Given:
         if isinstance(value, UploadFile) and name in _FILES:
             files[name] = await value.read()
         elif isinstance(value, UploadFile):
-            raise _wrong(name, "is a file", "the files are image and mask")
+            raise _wrong(name, "is a file", f"the files are {', '.join(_FILES)}")
         elif name in _FILES:
             raise _wrong(name, "is no file", "an upload with a file name")
         else:
@@ -93,6 +95,7 @@ async def _of_form(form: FormData) -> _Given:
         source="image",
         picture=files["image"],
         mask=files.get("mask"),
+        sides={side: files[side] for side in SIDES if side in files},
     )
 
 
@@ -130,6 +133,15 @@ _BODY: Final = {
                             "type": "string",
                             "format": "binary",
                             "description": "Your own mask: white is the object.",
+                        },
+                        **{
+                            side: {
+                                "type": "string",
+                                "format": "binary",
+                                "description": f"The object's {side} side, for models that take "
+                                "several pictures; the picture itself is the front.",
+                            }
+                            for side in SIDES
                         },
                         **MeshFields.model_json_schema()["properties"],
                     },
@@ -179,6 +191,7 @@ async def create_mesh(
             given.mask,
             caller,
             checked_key(idempotency_key),
+            sides=given.sides,
         )
     return await accepted_answer(
         at=at,

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinesphere.adapters.logs import bound
+from kinesphere.adapters.tracing import within
 from kinesphere.http.errors import problem, unexpected
 from kinesphere.http.gateway import Gateway
 from kinesphere.http.limits import Pace
-from kinesphere.http.tracing import trace
+from kinesphere.http.tracing import Trace, trace
 
 _log = logging.getLogger("kinesphere.http")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -57,7 +58,8 @@ class Envelope:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else gateway.new_id()
         scope["request_id"] = request_id
-        here = scope["trace"] = trace(headers.get(b"traceparent", b"").decode("latin-1"))
+        given = headers.get(b"traceparent", b"").decode("latin-1")
+        here = scope["trace"] = trace(given, recording=gateway.traces is not None)
         limit = gateway.limit(scope["path"])
         began = gateway.monotonic()
         status = None
@@ -81,7 +83,7 @@ class Envelope:
             if refusal is not None:
                 await refusal(scope, receive, answer)
             else:
-                with bound(request_id=request_id, trace_id=here.trace_id):
+                with bound(request_id=request_id, trace_id=here.trace_id), within(str(here)):
                     await self._app(scope, _limited(receive, limit, gateway.pace), answer)
         except Exception as error:
             if status is not None:
@@ -111,7 +113,13 @@ class Envelope:
         return name not in self._gateway.hosts
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        self._gateway.metrics.request(scope["method"], _route(scope), status, seconds)
+        here: Trace = scope["trace"]
+        route = _route(scope)
+        self._gateway.metrics.request(scope["method"], route, status, seconds, here.trace_id)
+        if self._gateway.traces is not None:
+            self._gateway.traces.request(
+                str(here), here.parent_id, scope["method"], route, status=status, seconds=seconds
+            )
         _log.info(
             "%s %s %d",
             scope["method"],
@@ -120,7 +128,7 @@ class Envelope:
             extra={
                 "action": "http.request",
                 "request_id": scope["request_id"],
-                "trace_id": scope["trace"].trace_id,
+                "trace_id": here.trace_id,
                 "user": getattr(scope.get("caller"), "user", None),
                 "duration_sec": round(seconds, 6),
                 "error_code": scope.get("error_code"),

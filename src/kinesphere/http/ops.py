@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from kinesphere.core.failures import Rejected
 from kinesphere.http.auth import OPERATORS, OperatorOnly, ScraperOnly
@@ -19,6 +19,7 @@ from kinesphere.http.schemas import (
     instant,
 )
 from kinesphere.http.views import model_view, pool_view
+from kinesphere.service.operations import SERVER
 from kinesphere.version import __version__
 
 router = APIRouter(tags=["operations"])
@@ -35,9 +36,22 @@ async def health() -> Health:
     summary="Can it take work?",
     responses={503: {"model": Readiness, "description": "Not yet, or not any more."}},
 )
-async def ready(response: Response, at: At) -> Readiness:
+async def ready(
+    response: Response,
+    at: At,
+    pools: Annotated[
+        bool,
+        Query(
+            description="Whether pools count. Without them it says whether this process takes "
+            "requests, for whoever divides these among several: jobs may wait for a pool."
+        ),
+    ] = True,
+) -> Readiness:
     """200 when every pool has a replica that is loaded and warm; else 503 with the reasons."""
-    return _readiness(response, at.service.operations.unready())
+    missing = at.service.operations.unready()
+    if not pools:
+        missing = {name: reason for name, reason in missing.items() if name == SERVER}
+    return _readiness(response, missing)
 
 
 @router.post(
@@ -70,17 +84,17 @@ def _readiness(response: Response, missing: Mapping[str, str]) -> Readiness:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus exposition."}},
 )
-async def metrics(at: At) -> Response:
+async def metrics(at: At, request: Request) -> Response:
     """Counters, gauges and histograms; described in the documentation's list of metrics."""
-    page, media_type = await at.metrics.page()
+    page, media_type = await at.metrics.page(request.headers.get("accept", ""))
     return Response(page, media_type=media_type)
 
 
 @router.get("/v1/models", summary="List models")
 async def models(at: At) -> ModelList:
     """The models that this server serves, with their limits."""
-    catalog = at.service.catalog
-    return ModelList(items=[model_view(catalog, model) for model in catalog.models])
+    found = await at.service.operations.models()
+    return ModelList(items=[model_view(model, default=answers) for model, answers in found])
 
 
 @router.get(
@@ -131,6 +145,7 @@ async def plan(
     return PlanView(
         pool=planned.pool,
         replicas=planned.replicas,
+        tiers=dict(planned.tiers),
         recommended=planned.recommended,
         reason=planned.reason,
         policy=planned.policy,

@@ -29,8 +29,8 @@ async def probing(
             return JSONResponse({"ready": False, "reason": reason}, status_code=503)
         return JSONResponse({"ready": True})
 
-    async def page(_: Request) -> Response:
-        body, media_type = await metrics.page()
+    async def page(request: Request) -> Response:
+        body, media_type = await metrics.page(request.headers.get("accept", ""))
         return Response(body, media_type=media_type)
 
     app = Starlette(

@@ -51,7 +51,8 @@ class ReleaseTerms(BaseModel):
     )  # fmt: skip
     memory: float = Field(
         _USUAL.memory, ge=0.0, le=1_000.0,
-        description="Times the memory of a stable replica that a canary's may take; 0 for any.",
+        description="Times the memory of a stable replica that a canary's may take, main memory "
+        "and the device's each by itself; 0 for any.",
     )  # fmt: skip
 
 
@@ -94,6 +95,10 @@ class Figures(BaseModel):
     )
     p95_seconds: Compared = Field(description="95th percentile from acceptance to end.")
     p95_running_seconds: Compared = Field(description="The same from the first claim.")
+    memory_bytes: Compared = Field(description="Main memory of the largest replica of each.")
+    device_bytes: Compared = Field(
+        description="The most that the engine of one replica of each took on its device."
+    )
     tests: dict[str, TestView] = Field(
         description="`errors`, `latency`, `running` and `quality`.",
         examples=[{"errors": {"evidence": 0.7, "stable": 0.01, "canary": 0.008}}],

@@ -189,7 +189,10 @@ class ModelView(BaseModel):
     min_faces: int | None = Field(description="Of a mesh.")
     max_faces: int | None = Field(description="Of a mesh.")
     pools: list[str] = Field(description="One a stage, in order.")
-    default: bool = Field(description="Whether it answers when no model is named.")
+    default: bool = Field(
+        description="Whether it answers when no model is named: the one that a release promoted "
+        "last, else the highest in rank. A canary that still has a part is not."
+    )
     embedded: bool
     simulated: bool
     licence: str
@@ -199,6 +202,36 @@ class ModelList(BaseModel):
     """The models that this server serves."""
 
     items: list[ModelView]
+
+
+class ReplicaView(BaseModel):
+    """One replica: where its engine is, and how it was fitted and started there."""
+
+    name: str = Field(examples=["gpu-host/1/hunyuan3d.shape/1"])
+    state: str = Field(examples=["ready"], description="As the pool counts them.")
+    since: datetime
+    device: str = Field(
+        examples=["GPU-6f1c0c5e-5d0a-4f6e-9a57-0b9c7f0e1a2d"],
+        description="`cpu`, or the GPU by its UUID or number.",
+    )
+    device_name: str = Field(
+        examples=["NVIDIA L4"], description="What the device is; empty where nobody tells."
+    )
+    device_bytes: int | None = Field(description="Memory of the device.")
+    device_bytes_taken: int | None = Field(description="The most of it that the engine took.")
+    memory_bytes: int = Field(description="Main memory of the engine's process.")
+    profile: str = Field(
+        examples=["fp16"], description="The profile that was fitted; empty for a model without."
+    )
+    profile_source: str = Field(
+        examples=["measured"], description="`measured` here, or where its figures are from."
+    )
+    batch_limit: int | None = Field(description="Jobs at once at most.")
+    start_seconds: dict[str, float] = Field(
+        examples=[{"spawn": 0.2, "import": 6.5, "read_weights": 9.1, "warm_up": 4.0}],
+        description="The last start, by phase.",
+    )
+    last_error: str = Field(examples=[""], description="What went wrong last; empty for nothing.")
 
 
 class PoolView(BaseModel):
@@ -214,13 +247,21 @@ class PoolView(BaseModel):
     batch_seconds: float = Field(description="Time of a full batch.")
     measured: bool = Field(description="Whether that was measured, or is a first guess.")
     detail: str = Field(description="Why no replica is ready, if so.")
+    members: list[ReplicaView] = Field(description="Each replica.")
 
 
 class PlanView(BaseModel):
     """What the scaler decided for a pool."""
 
     pool: str
-    replicas: int = Field(description="How many there are to be. What KEDA reads.")
+    replicas: int = Field(
+        description="How many there are to be. What KEDA reads where there are no tiers."
+    )
+    tiers: dict[str, int] = Field(
+        description="How many on each tier of hardware, where the policy file declares tiers. "
+        "What KEDA reads for the Deployment of a tier.",
+        examples=[{"a10": 1, "a10-spot": 3}],
+    )
     recommended: int = Field(description="What the load alone asked for.")
     reason: str = Field(description="Why, in one sentence.")
     policy: str = Field(description="The policy that decided.")

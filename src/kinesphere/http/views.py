@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from kinesphere.core.admission import Estimate
-from kinesphere.core.catalog import Catalog, Model
+from kinesphere.core.catalog import Model
 from kinesphere.core.failures import Failure, kind
 from kinesphere.core.jobs import Job
+from kinesphere.core.replicas import Status
 from kinesphere.core.webhooks import Delivery, DeliveryState
 from kinesphere.http.schemas import (
     ArtifactView,
@@ -16,6 +17,7 @@ from kinesphere.http.schemas import (
     ModelRef,
     ModelView,
     PoolView,
+    ReplicaView,
     StageView,
     WebhookBody,
     WebhookView,
@@ -135,8 +137,8 @@ def eta_view(eta: Estimate, now: float) -> EtaView:
     )
 
 
-def model_view(catalog: Catalog, model: Model) -> ModelView:
-    """A model with its limits."""
+def model_view(model: Model, *, default: bool) -> ModelView:
+    """A model with its limits, and whether it answers when none is named."""
     shortest, longest = model.durations or (None, None)
     fewest, most = model.faces or (None, None)
     return ModelView(
@@ -153,7 +155,7 @@ def model_view(catalog: Catalog, model: Model) -> ModelView:
         min_faces=fewest,
         max_faces=most,
         pools=list(model.pools),
-        default=catalog.default(model.task) == model,
+        default=default,
         embedded=model.embedded,
         simulated=model.simulated,
         licence=model.licence,
@@ -176,6 +178,26 @@ def pool_view(pool: "Pool", now: float) -> PoolView:
         batch_seconds=round(service.batch_seconds(service.batch_limit), 4),
         measured=pool.status.measured,
         detail=pool.status.detail,
+        members=[_replica_view(replica) for replica in pool.status.members],
+    )
+
+
+def _replica_view(replica: Status) -> ReplicaView:
+    place = replica.placement
+    return ReplicaView(
+        name=replica.worker,
+        state=replica.state.value,
+        since=instant(replica.since),
+        device=place.device,
+        device_name=place.name,
+        device_bytes=place.total,
+        device_bytes_taken=place.taken,
+        memory_bytes=replica.memory,
+        profile=place.profile,
+        profile_source=place.source,
+        batch_limit=place.batch_limit,
+        start_seconds={phase: round(took, 4) for phase, took in replica.phases.items()},
+        last_error=replica.last_error,
     )
 
 

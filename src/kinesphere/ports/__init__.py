@@ -23,7 +23,18 @@ from kinesphere.ports.callers import (
     TokensUnavailable,
 )
 from kinesphere.ports.clock import Clock
-from kinesphere.ports.engine import Engine, File, Made, Outcome, Work
+from kinesphere.ports.engine import (
+    LOAD_PHASES,
+    Engine,
+    File,
+    Made,
+    Outcome,
+    SetUp,
+    Sleeps,
+    TellsMemory,
+    TellsSetUp,
+    Work,
+)
 from kinesphere.ports.ledger import (
     LINE_LOOK,
     Backlog,
@@ -47,6 +58,7 @@ from kinesphere.ports.replicas import Planned, Plans, Pools, PoolStatus, Presenc
 
 __all__ = [
     "LINE_LOOK",
+    "LOAD_PHASES",
     "Allowance",
     "ArtifactMissing",
     "Artifacts",
@@ -83,10 +95,14 @@ __all__ = [
     "Quota",
     "Record",
     "Releases",
+    "SetUp",
     "SignedFiles",
+    "Sleeps",
     "Standing",
     "StorageFailed",
     "Submission",
+    "TellsMemory",
+    "TellsSetUp",
     "TokenRefused",
     "Tokens",
     "TokensUnavailable",

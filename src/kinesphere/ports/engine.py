@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import Json
@@ -51,6 +51,24 @@ class Made:
 
 Outcome = Made | Failure
 
+LOAD_PHASES: Final = ("read_weights", "to_device", "compile")
+"""Parts of a `load` or `warm_up` that an engine may time by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What an engine measured while it was brought up.
+
+    Attributes:
+        phases: Seconds by name of LOAD_PHASES; what is left out counts as loading or warming.
+        run_seconds: Time of a batch of one typical job on the warm engine, such as the second of
+            two runs of `warm_up`; None where that ran no typical job. With it, what the warm-up
+            took on the device is held for what a job takes.
+    """
+
+    phases: Mapping[str, float] = field(default_factory=dict)
+    run_seconds: float | None = None
+
 
 class Engine(Protocol):
     """Code that turns a stage's inputs into outputs on one device.
@@ -87,4 +105,45 @@ class Engine(Protocol):
 
     def unload(self) -> None:
         """Give back the device. The process ends after it."""
+        ...
+
+
+@runtime_checkable
+class TellsSetUp(Protocol):
+    """An engine that measures how it is brought up."""
+
+    def set_up(self) -> SetUp:
+        """What was measured. Called once, after `warm_up`."""
+        ...
+
+
+@runtime_checkable
+class Sleeps(Protocol):
+    """An engine that can leave its device and stay in main memory, to be back soon.
+
+    Both are called between batches, by the same thread as everything else, and in turn. After an
+    exception the process ends. `unload` may come while it sleeps.
+    """
+
+    def sleep(self) -> None:
+        """Give the device back, all of it, and keep the model in main memory."""
+        ...
+
+    def wake(self) -> None:
+        """Be on the device again, as warm as after `warm_up`."""
+        ...
+
+
+@runtime_checkable
+class TellsMemory(Protocol):
+    """An engine that knows what it takes on the device.
+
+    Of one that does not, the child asks the driver, which sees no peak between two looks.
+    """
+
+    def peak_device_bytes(self) -> int:
+        """Most bytes that it held on the device since this was last asked, reserved ones included.
+
+        0 where there are none to tell, as on the CPU. Called after `warm_up` and after each `run`.
+        """
         ...

@@ -256,6 +256,10 @@ class Ledger(Protocol):
         """Jobs kept, by model and state."""
         ...
 
+    async def ended(self, after: float, limit: int = 1000) -> tuple[Job, ...]:
+        """Jobs that ended after `after`, the last first; those beyond `limit` are left out."""
+        ...
+
     async def open_jobs(self, user: str) -> int:
         """How many of a user's jobs have not ended."""
         ...

@@ -64,7 +64,7 @@ class Feed(Protocol):
     def listen(
         self, job_id: str | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator["Record | Progress"]]:
-        """News from the moment of entering, of one job or of all.
+        """News from the moment of entering: of one job all, or of every job its records alone.
 
         A listener that falls more than 1,000 items behind loses the oldest progress first, and
         then the oldest records; it can read those from the ledger.

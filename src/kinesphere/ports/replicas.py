@@ -45,13 +45,14 @@ class Planned:
 
     Attributes:
         pool: The pool.
-        replicas: How many it is to have: the number that KEDA reads.
+        replicas: How many it is to have: the number that KEDA reads where there are no tiers.
         recommended: What the load alone asked for.
         reason: Why, in one sentence.
         policy: Which policy decided.
         tier: "larger" where more of the same would not help, else "".
         at: When.
         memory: What the policy remembers.
+        tiers: How many on each class of hardware, by its name; empty where the pool has no classes.
     """
 
     pool: str
@@ -62,6 +63,7 @@ class Planned:
     tier: str
     at: float
     memory: Memory
+    tiers: Mapping[str, int] = field(default_factory=dict)
 
 
 class Plans(Protocol):
@@ -89,6 +91,7 @@ class PoolStatus:
         remaining: Expected seconds until each job that runs here is delivered, by job id.
         detail: Why a replica is not ready, in words; "" when all is well.
         may_sleep: Whether it may have no replica while it has no work.
+        members: Each replica.
     """
 
     replicas: Mapping[str, int]
@@ -98,11 +101,13 @@ class PoolStatus:
     free_in: tuple[float, ...] = ()
     remaining: Mapping[str, float] = field(default_factory=dict)
     may_sleep: bool = False
+    members: tuple[Status, ...] = ()
 
     @property
     def able(self) -> bool:
         """Whether it can take work now, or sleeps and will wake for it."""
-        return self.serving > 0 or (self.may_sleep and not any(self.replicas.values()))
+        others = sum(self.replicas.values()) - self.replicas.get("asleep", 0)
+        return self.serving > 0 or (self.may_sleep and not others)
 
     @property
     def serving(self) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
+from types import MappingProxyType
+from typing import Final
 
 from kinesphere.core import requests
 from kinesphere.core.admission import Bounds, refusal
@@ -28,6 +30,8 @@ from kinesphere.service.outlook import Forecast, Outlook
 from kinesphere.service.quota import Quota
 from kinesphere.service.routing import Router
 from kinesphere.service.values import Accepted, Caller, Remote, Terms
+
+_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Intake:
@@ -89,8 +93,12 @@ class Intake:
         mask: bytes | None,
         caller: Caller,
         key: str | None = None,
+        *,
+        sides: Mapping[str, bytes] = _NONE,
     ) -> Accepted:
         """Accept a mesh to be made from a picture, with the caller's own mask or without.
+
+        `sides` are pictures of other sides than the front, by names of `core.requests.SIDES`.
 
         Raises:
             Rejected: IMAGE_REJECTED, IMAGE_TOO_LARGE, MODEL_UNKNOWN, INVALID_REQUEST,
@@ -99,20 +107,23 @@ class Intake:
             LedgerUnavailable, StorageFailed: nothing was accepted.
         """
         named = picture.url.encode() if isinstance(picture, Remote) else picture
+        further = ({"mask": mask} if mask is not None else {}) | dict(sides)
+        parts = [part for name in sides for part in (name.encode(), sides[name])]
         masks = [mask] if mask is not None else []
-        keyed = IdempotencyKey(key, ask.digest(named, *masks)) if key else None
-        return await self._once(self._mesh(ask, picture, mask, caller, keyed), caller, keyed)
+        keyed = IdempotencyKey(key, ask.digest(named, *masks, *parts)) if key else None
+        return await self._once(self._mesh(ask, picture, further, caller, keyed), caller, keyed)
 
     async def _mesh(
         self,
         ask: MeshAsk,
         picture: bytes | Remote,
-        mask: bytes | None,
+        further: Mapping[str, bytes],
         caller: Caller,
         key: IdempotencyKey | None,
     ) -> Accepted:
         def check(model: Model) -> dict[str, Json]:
-            return requests.check_mesh(ask, model, self._clock.now())
+            sides = further.keys() - {"mask"}
+            return requests.check_mesh(ask, model, self._clock.now(), sorted(sides))
 
         route, request = await self._router.choose("mesh", ask.model, caller, check)
         if isinstance(picture, Remote):
@@ -120,7 +131,7 @@ class Intake:
             if key is not None and (known := await self._ledger.replay(caller.user, key)):
                 return Accepted(known, await self._outlook.eta(known), created=False)
             picture = await picture.fetch()
-        given = {"picture": picture} | ({"mask": mask} if mask is not None else {})
+        given = {"picture": picture, **further}
         terms = self._terms
         for name, data in given.items():
             files.check_size(name, data, terms.picture_bytes)

@@ -1,26 +1,45 @@
 """What an operator asks: how the pools are, and whether the platform can take work."""
 
 from collections.abc import Mapping
+from typing import Final
 
-from kinesphere.core.catalog import Catalog
+from kinesphere.core.catalog import Catalog, Model
 from kinesphere.core.failures import Rejected
 from kinesphere.ports import Ledger, Planned, Plans, Pools
 from kinesphere.service.intake import Intake
 from kinesphere.service.outlook import NOTHING
+from kinesphere.service.routing import Router
 from kinesphere.service.values import Pool
+
+SERVER: Final = "server"
+"""Stands among the pools for the process itself, where that takes no more work."""
 
 
 class Operations:
     """The platform as a whole."""
 
     def __init__(
-        self, catalog: Catalog, ledger: Ledger, pools: Pools, plans: Plans, intake: Intake
+        self,
+        *,
+        catalog: Catalog,
+        ledger: Ledger,
+        pools: Pools,
+        plans: Plans,
+        intake: Intake,
+        router: Router,
     ) -> None:
         self._plans = plans
         self._catalog = catalog
         self._ledger = ledger
         self._pools = pools
         self._intake = intake
+        self._router = router
+
+    async def models(self) -> tuple[tuple[Model, bool], ...]:
+        """Every model, and whether it answers when none is named."""
+        models = self._catalog.models
+        defaults = {task: await self._router.default(task) for task in {m.task for m in models}}
+        return tuple((model, model == defaults[model.task]) for model in models)
 
     async def pools(self) -> tuple[Pool, ...]:
         """Every pool with its replicas and its backlog."""
@@ -47,7 +66,7 @@ class Operations:
     def unready(self) -> Mapping[str, str]:
         """Why the platform cannot take work now, by pool; empty when it can."""
         if self._intake.closed:
-            return {"server": "stopping"}
+            return {SERVER: "stopping"}
         return {
             pool: status.detail or "starting"
             for pool, status in self._pools.statuses().items()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
@@ -188,12 +189,17 @@ class Rollouts:
         )
         return job.user, job.model == release.canary, sample
 
-    def _memory(self, release: Release) -> tuple[int, int] | None:
-        largest: dict[str, int] = {}
+    def _memory(self, release: Release) -> dict[str, tuple[int, int]]:
+        largest: Counter[tuple[str, str]] = Counter()
         for status in self._replicas():
-            largest[status.model] = max(largest.get(status.model, 0), status.memory)
-        stable, canary = largest.get(release.stable, 0), largest.get(release.canary, 0)
-        return (stable, canary) if stable and canary else None
+            taken = {"main": status.memory, "device": status.placement.taken or 0}
+            for name, size in taken.items():
+                largest[name, status.model] = max(largest[name, status.model], size)
+        pairs = {
+            name: (largest[name, release.stable], largest[name, release.canary])
+            for name in rollout.MEMORIES
+        }
+        return {name: pair for name, pair in pairs.items() if all(pair)}
 
     async def _saved(self, after: Release, told: Sequence[Entry]) -> Release | None:
         """The release as stored, or None where another has stored a version of it meanwhile."""

@@ -72,20 +72,37 @@ class Router:
         lighter = lite(self._catalog, route.model)
         if route.routed is Routed.PINNED or ask.duration >= SHORT or lighter is None:
             return route, request
-        if not await self._is_behind(route.model, request, caller, ask.priority):
+        wait = await self._wait(route.model, request, caller, ask.priority)
+        if not self._is_behind(route.model, wait):
             return route, request
         with suppress(Rejected):
-            return Route(lighter, Routed.LITE), check(lighter)
+            lite_request = check(lighter)
+            # It may have more than it can do itself.
+            if await self._wait(lighter, lite_request, caller, ask.priority) < wait:
+                return Route(lighter, Routed.LITE), lite_request
         return route, request
 
-    async def _split(self, task: Task) -> Split | None:
+    async def default(self, task: Task) -> Model | None:
+        """Who answers when no model is named, apart from a canary's part: what was promoted last.
+
+        None where nothing serves the task.
+        """
+        release = await self._release(task)
+        settled = self._catalog.find(task, release.settled) if release is not None else None
+        return settled or self._catalog.default(task)
+
+    async def _release(self, task: Task) -> Release | None:
+        """The task's last release, as it was within the last second."""
         now = self._clock.monotonic()
         if now >= self._until:
             # Before the look: of many requests at once, one looks, and the others go on.
             self._until = now + FRESH
             with suppress(LedgerUnavailable):
                 self._known = await self._releases.current()
-        release = self._known.get(task)
+        return self._known.get(task)
+
+    async def _split(self, task: Task) -> Split | None:
+        release = await self._release(task)
         if release is None:
             return None
         default = self._catalog.default(task)
@@ -93,9 +110,15 @@ class Router:
             return None
         return release.split
 
-    async def _is_behind(
+    def _is_behind(self, model: Model, wait: float) -> bool:
+        was = self._behind.get(model.name, False)
+        self._behind[model.name] = behind(was, wait, self._lite_wait)
+        return self._behind[model.name]
+
+    async def _wait(
         self, model: Model, request: Mapping[str, Json], caller: Caller, priority: int
-    ) -> bool:
+    ) -> float:
+        """Seconds until a job of this model would begin."""
         now = self._clock.now()
         job = Job(
             id="", task=model.task, model=model.name, model_version=model.version,
@@ -103,9 +126,6 @@ class Router:
             priority=priority, weight=model.weight(request),
         )  # fmt: skip
         forecast = await self._outlook.forecast(job)
-        wait = forecast.estimate.start if forecast.estimate is not None else 0.0
         if forecast.hopeless:
-            wait = math.inf
-        was = self._behind.get(model.name, False)
-        self._behind[model.name] = behind(was, wait, self._lite_wait)
-        return self._behind[model.name]
+            return math.inf
+        return forecast.estimate.start if forecast.estimate is not None else 0.0

@@ -85,7 +85,14 @@ class Service:
         )
         self.jobs = Jobs(ledger, feed, hints)
         self.results = Results(self.jobs, artifacts, clock, terms.link_seconds)
-        self.operations = Operations(catalog, ledger, pools, plans, self.intake)
+        self.operations = Operations(
+            catalog=catalog,
+            ledger=ledger,
+            pools=pools,
+            plans=plans,
+            intake=self.intake,
+            router=router,
+        )
 
     def now(self) -> float:
         """The platform's time, in seconds since the epoch."""

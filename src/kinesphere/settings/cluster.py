@@ -92,3 +92,17 @@ class ClusterSettings(BaseModel):
         "is; in a pod, 0.0.0.0.",
         json_schema_extra=in_words("an address of this machine"),
     )
+    pod_deletion_cost: bool = Field(
+        default=False,
+        description="Whether a worker in a Kubernetes pod writes the cost of its end to its own "
+        "pod, so that scale-in ends idle pods first. Off, because its service account must be "
+        "allowed to patch pods; outside of a pod it does nothing.",
+        json_schema_extra=in_words("true, false"),
+    )
+    pod_name: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+        description="Name of the pod that a worker runs in. Unset, the host's name, which it is "
+        "unless the pod has the network of its node.",
+        json_schema_extra=in_words("a pod's name"),
+    )

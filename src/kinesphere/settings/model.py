@@ -9,7 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
 
 from kinesphere.settings.cluster import ClusterSettings
+from kinesphere.settings.devices import DeviceSettings
+from kinesphere.settings.hunyuan3d import Hunyuan3dSettings
+from kinesphere.settings.hymotion import HyMotionSettings
 from kinesphere.settings.identity import IdentitySettings
+from kinesphere.settings.interpreters import InterpreterSettings
 from kinesphere.settings.keeping import KeepingSettings
 from kinesphere.settings.limits import LimitSettings
 from kinesphere.settings.meshes import MeshSettings
@@ -20,6 +24,7 @@ from kinesphere.settings.parsing import read_only as _read_only
 from kinesphere.settings.routing import RoutingSettings
 from kinesphere.settings.scaling import ScalingSettings
 from kinesphere.settings.simulated import SimulatedSettings
+from kinesphere.settings.tracing import TracingSettings
 from kinesphere.settings.webhooks import TellingSettings
 
 
@@ -54,7 +59,11 @@ PoolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 class Settings(
     ClusterSettings,
+    Hunyuan3dSettings,
+    DeviceSettings,
+    HyMotionSettings,
     IdentitySettings,
+    InterpreterSettings,
     KeepingSettings,
     LimitSettings,
     MeshSettings,
@@ -62,6 +71,7 @@ class Settings(
     ScalingSettings,
     SimulatedSettings,
     TellingSettings,
+    TracingSettings,
 ):
     """Everything that can be set. Each description has the unit and the reason of the default."""
 

@@ -22,3 +22,19 @@ class ScalingSettings(BaseModel):
         "gains nothing by loading a model again and again.",
         json_schema_extra=in_words("a path of a TOML file"),
     )
+    asleep_replicas: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="Replicas of each pool that are kept asleep in main memory rather than ended "
+        "when the scaling policy needs them no more, where their engine can leave its device: they "
+        "are back in a part of a start. 1: each holds a whole model in main memory.",
+        json_schema_extra=in_words("a whole number, 0 to end them all"),
+    )
+    tier: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$")] = Field(
+        default="",
+        description="Class of hardware that the replicas of this process run on, by its name in "
+        "the scaling policy's `tiers`. Unset, where all replicas run on the same.",
+        json_schema_extra=in_words("a name of lower-case letters, digits and hyphens")
+        | {"shown": "unset"},
+    )

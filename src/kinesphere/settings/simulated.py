@@ -19,8 +19,12 @@ class SimulatedStage(BaseModel):
         per_job: Time that each job adds.
         batch_limit: Jobs in one batch.
         cold_start: Time from the start of a replica until it can take work.
+        wake: Time to be back on the device after a sleep in main memory; None for an engine that
+            cannot sleep.
+        asleep_mb: Main memory that it keeps while it sleeps, in 10^6 bytes.
         noise: Spread of a batch's time: the standard deviation of its logarithm.
         memory_mb: Main memory that a replica takes, in 10^6 bytes.
+        device_mb: Memory of the device that it says it takes, in 10^6 bytes; 0 says nothing.
         failures: Share of attempts that fail with ENGINE_FAILED.
         crashes: Share of batches that kill their process.
         hangs: Share of batches that never end.
@@ -34,8 +38,11 @@ class SimulatedStage(BaseModel):
     per_job: Seconds = 0.02
     batch_limit: Annotated[int, Field(ge=1, le=1_024)] = 16
     cold_start: Seconds = 0.0
+    wake: Seconds | None = None
+    asleep_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     noise: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
     memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    device_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     failures: Share = 0.0
     crashes: Share = 0.0
     hangs: Share = 0.0
@@ -53,6 +60,8 @@ class SimulatedModel(BaseModel):
             encoding that a real model's would.
         rank: Which model answers where none is pinned: the highest. Embedded models have 0.
         lite_of: Name of the model that it is the lighter form of, or "".
+        grows: Part of each job's time that is in proportion to the length of its clip, where one
+            of 5 s takes `per_job`; for motions. 0, so that all take alike.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +73,7 @@ class SimulatedModel(BaseModel):
     )
     payload: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     rank: Annotated[int, Field(ge=-100, le=1_000)] = -1
+    grows: Share = 0.0
     lite_of: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._-]{0,63})?$")] = ""
 
 

@@ -1,6 +1,10 @@
 """Adapters by the settings that name them."""
 
+import asyncio
+import logging
+import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -20,23 +24,31 @@ from kinesphere.adapters.ledger_sql import SqlLedger
 from kinesphere.adapters.limits_memory import MemoryLimits
 from kinesphere.adapters.metrics import Metrics
 from kinesphere.adapters.secret import signing_secret
+from kinesphere.adapters.tracing import Tracing
 from kinesphere.core.catalog import Catalog
+from kinesphere.core.replicas import Status
+from kinesphere.core.scaling.division import Hardware
 from kinesphere.core.scaling.plan import Policy
 from kinesphere.core.webhooks import Schedule, key_of
-from kinesphere.elastic.policies import FileInvalid, PolicyFile, read
+from kinesphere.elastic.policies import FileInvalid, PolicyFile, PolicyTable, read
 from kinesphere.ports import Clock, Feed, Ledger, Limits
 from kinesphere.service import Service
 from kinesphere.service.identity import ApiKeys, Identity
 from kinesphere.settings import Settings
 from kinesphere.settings.identity import loopback
-from kinesphere.wiring.roles import Incomplete
+from kinesphere.wiring.roles import Incomplete, Role
 
 if TYPE_CHECKING:
     from kinesphere.adapters.artifacts_s3 import S3Artifacts
     from kinesphere.adapters.feed_redis import RedisFeed
+    from kinesphere.adapters.hint_depth import HintDepth
     from kinesphere.adapters.oidc import OidcTokens
+    from kinesphere.adapters.pod_cost import PodCost
     from kinesphere.adapters.webhooks import Deliverer
     from kinesphere.http.limits import Rates
+
+
+_log = logging.getLogger("kinesphere.server")
 
 
 def new_id() -> str:
@@ -122,8 +134,63 @@ def limits(settings: Settings, clock: Clock, metrics: Metrics) -> Limits:
     return RedisLimits(plain(settings.redis_url), clock, metrics.limit_fallback)
 
 
+def tracing(
+    settings: Settings, clock: Clock, role: Role, instance: str, stack: AsyncExitStack
+) -> Tracing | None:
+    """Who makes spans, where they are wanted; what is left is sent at the end of `stack`.
+
+    Raises Incomplete where OpenTelemetry is not installed.
+    """
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from kinesphere.adapters.tracing_otlp import OtlpSpans  # noqa: PLC0415 - optional, slow
+    except ModuleNotFoundError as error:
+        raise Incomplete(
+            f"otlp_endpoint is set, and {error.name} is missing: install kinesphere[tracing]"
+        ) from None
+    spans = OtlpSpans(settings.otlp_endpoint, role.value, instance)
+    stack.push_async_callback(asyncio.to_thread, spans.close)
+    return Tracing(clock, spans.tell)
+
+
+def hint_depth(settings: Settings, catalog: Catalog) -> "HintDepth | None":
+    """Who counts the hints that wait, where the broker is Redis."""
+    url = plain(settings.broker_url)
+    if not url.startswith(("redis://", "rediss://")):
+        return None
+    from kinesphere.adapters.hint_depth import HintDepth  # noqa: PLC0415 - where there is Redis
+
+    return HintDepth(url, catalog.pools())
+
+
 def policies(settings: Settings, catalog: Catalog) -> Mapping[str, Policy]:
     """The scaling policy of each pool, or none. Raises Incomplete for a file that is not right."""
+    return {pool: table.made(0.0) for pool, table in _scaling(settings, catalog).items()}
+
+
+def hardware(settings: Settings, catalog: Catalog, served: Sequence[str]) -> Mapping[str, Hardware]:
+    """What replicas may be on, of each pool that has a choice.
+
+    Raises Incomplete where the policy declares tiers for a pool that is served here, and this
+    process does not say on which of them it is.
+    """
+    found = {
+        pool: choice
+        for pool, table in _scaling(settings, catalog).items()
+        if (choice := table.hardware()) is not None
+    }
+    for pool in served:
+        names = [tier.name for tier in found[pool].tiers] if pool in found else [settings.tier]
+        if settings.tier not in names:
+            raise Incomplete(
+                f"tier is {settings.tier!r}, and {settings.scaling_policy} has for the pool "
+                f"{pool} only {', '.join(names)}"
+            )
+    return found
+
+
+def _scaling(settings: Settings, catalog: Catalog) -> Mapping[str, PolicyTable]:
     if settings.scaling_policy is None:
         return {}
     try:
@@ -134,7 +201,22 @@ def policies(settings: Settings, catalog: Catalog) -> Mapping[str, Policy]:
     if unknown:
         known = ", ".join(catalog.pools())
         raise Incomplete(f"{settings.scaling_policy}: no pool {unknown[0]!r}; there are {known}")
-    return {pool: table.of(pool).made(0.0) for pool in catalog.pools()}
+    return {pool: table.of(pool) for pool in catalog.pools()}
+
+
+def pod_cost(
+    settings: Settings, clock: Clock, everyone: Callable[[], Sequence[Status]]
+) -> "PodCost | None":
+    """Who tells Kubernetes what the end of this pod would cost, where that is wanted."""
+    if not settings.pod_deletion_cost:
+        return None
+    from kinesphere.adapters.pod_cost import Pod, PodCost  # noqa: PLC0415 - in a pod only
+
+    pod = Pod.here(os.environ, settings.pod_name or socket.gethostname())
+    if pod is None:
+        _log.warning("not in a pod: no deletion cost is told", extra={"action": "pod_cost_off"})
+        return None
+    return PodCost(pod, clock, everyone)
 
 
 def rates(settings: Settings) -> "Rates":

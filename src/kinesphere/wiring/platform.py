@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,26 +18,30 @@ from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.job_log import JobLog
 from kinesphere.adapters.job_news import JobNews, Teller
 from kinesphere.adapters.ledger_sql import SqlLedger
-from kinesphere.adapters.metric_gauges import Reading
+from kinesphere.adapters.metric_gauges import WINDOW, Reading
+from kinesphere.adapters.metric_replicas import Rent
 from kinesphere.adapters.metrics import Metrics
 from kinesphere.adapters.retention import Bounds, Retention
+from kinesphere.adapters.tracing import TracedBell, Tracing
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.replicas import Status
 from kinesphere.elastic.live.scaler import Scaler
-from kinesphere.engines.catalog import discover
+from kinesphere.engines.catalog import served
 from kinesphere.ports import Artifacts, Bell, Clock, Feed, Hints, Limits, SignedFiles
 from kinesphere.service import Service, Terms
 from kinesphere.service.identity import Identity
 from kinesphere.settings import Settings
-from kinesphere.wiring import parts
+from kinesphere.wiring import devices, parts
 from kinesphere.wiring.loops import Led, Loop, kept
 from kinesphere.wiring.roles import Role, check
 from kinesphere.worker import supervisor
 from kinesphere.worker.fleet import Fleet, Keeper
+from kinesphere.worker.gpu_watch import GpuWatch
 from kinesphere.worker.holding import Seams
 from kinesphere.worker.pools import ReplicaPools
 from kinesphere.worker.presence import Announcer, Watch
 from kinesphere.worker.process import Launch
+from kinesphere.worker.status import Observer, Observers, Phases
 from kinesphere.worker.supervisor import Post, Replica
 
 if TYPE_CHECKING:
@@ -64,6 +69,7 @@ class Platform:
     metrics: Metrics
     limits: Limits
     identity: Identity | None = None
+    tracing: Tracing | None = None
 
     def app(self) -> "FastAPI":
         """Its HTTP application."""
@@ -100,6 +106,7 @@ class Platform:
                 new_id=parts.new_id,
                 identity=self.identity,
                 metrics_open=settings.metrics_open,
+                traces=self.tracing,
             )
         )
 
@@ -150,7 +157,7 @@ async def platform(
     Raises what `embedded` does.
     """
     check(role, settings)
-    catalog = discover(settings.models, settings.simulated, settings.relief_mask_model)
+    catalog = served(settings)
     async with AsyncExitStack() as stack:
         built = _Building(settings, role, catalog, stack, pool)
         running = await built.platform()
@@ -190,9 +197,12 @@ class _Building:
         self.name = f"{socket.gethostname()}/{os.getpid()}"
         self.served = tuple(catalog.pools()) if self.alone else (pool,) if pool else ()
         self.policies = parts.policies(settings, catalog)
+        self.hardware = parts.hardware(settings, catalog, self.served)
+        self.devices = devices.handed_out(settings, catalog) if self.served else ()
         self.announcer: Announcer | None = None
         self.ledger: SqlLedger
         self.artifacts: Artifacts
+        self.fleet: Fleet
         self._more: list[Loop] = []
 
     async def platform(self) -> Platform:
@@ -200,6 +210,7 @@ class _Building:
         settings, clock, stack = self.settings, self.clock, self.stack
         if self.alone:
             stack.enter_context(owned(settings.data))
+        self.tracing = parts.tracing(settings, clock, self.role, self.name, stack)
         feed = self._feed()
         self.ledger = await parts.ledger(settings, clock, feed)
         stack.push_async_callback(self.ledger.close)
@@ -208,15 +219,25 @@ class _Building:
             await self.ledger.recover("")
             await self.ledger.outbox.release()
         self.artifacts, files = await self._artifacts()
-        metrics = Metrics(self.catalog, clock, self._read)
+        metrics = Metrics(self.catalog, clock, self._read, self._rent())
         self.metrics = metrics
         limits = parts.limits(settings, clock, metrics)
         stack.push_async_callback(limits.close)
+        self.hint_depth = parts.hint_depth(settings, self.catalog)
+        if self.hint_depth is not None:
+            stack.push_async_callback(self.hint_depth.close)
         bell, hints = self._hints()
-        seams = Seams(clock, self.ledger, hints, feed, self.artifacts, metrics)
+        observer: Observer = metrics
+        if self.tracing is not None:
+            bell = TracedBell(bell, self.tracing)
+            observer = Observers(metrics, Phases(self.tracing.phase_ended))
+        seams = Seams(clock, self.ledger, hints, feed, self.artifacts, observer)
         self.bell, self.feed = bell, feed
-        fleet = Fleet(clock, partial(self._replica, seams))
+        fleet = Fleet(clock, partial(self._replica, seams), settings.asleep_replicas)
+        self.fleet = fleet
         everyone = self._everyone(fleet)
+        if any(device not in devices.NO_GPU for device in self.devices):
+            self._more.append(self._gpu_watch())
         self.everyone = everyone
         asleep = [pool for pool, policy in self.policies.items() if not policy.limits.minimum]
         self.pools = ReplicaPools(self.catalog, everyone, clock, asleep)
@@ -250,12 +271,15 @@ class _Building:
             metrics=metrics,
             limits=limits,
             identity=identity,
+            tracing=self.tracing,
         )
 
     def loops(self, running: Platform, url: str | None) -> list[Loop]:
         """What runs as long as the process does."""
         settings, clock = self.settings, self.clock
         told: list[Teller] = [JobLog(prompt_text=settings.prompt_log).tell, running.metrics.tell]
+        if running.tracing is not None:
+            told.append(running.tracing.tell)
         sweeps: list[Loop] = []
         if self.role in (Role.SERVE, Role.SWEEPER):
             bounds = Bounds(settings.retention_days, settings.store_limit_bytes)
@@ -298,7 +322,7 @@ class _Building:
     def _scaler(self, fleet: Fleet) -> Scaler:
         hands = None
         if self.alone:
-            hands = _Hands(fleet, self.settings.drain_seconds)
+            hands = _Hands(fleet, self.settings.tier, self.settings.drain_seconds)
         return Scaler(
             catalog=self.catalog,
             policies=self.policies,
@@ -308,6 +332,7 @@ class _Building:
             everyone=self.everyone,
             clock=self.clock,
             hands=hands,
+            hardware=self.hardware,
         )
 
     # ------------------------------------------------------------------------------- adapters
@@ -357,18 +382,47 @@ class _Building:
         if self.role is Role.WORKER:
             self.announcer = Announcer(presence, self.clock, fleet.statuses)
             self._more.append(self.announcer)
+            cost = parts.pod_cost(self.settings, self.clock, fleet.statuses)
+            self._more += [] if cost is None else [cost]
             return fleet.statuses
         watch = Watch(presence, self.clock)
         self._more.append(watch)
         return watch.statuses
 
+    def _rent(self) -> Rent:
+        """What the replicas of this process cost, as far as the policy names prices."""
+        tier = self.settings.tier
+        prices = {
+            pool: each.price
+            for pool, choice in self.hardware.items()
+            for each in choice.tiers
+            if each.name == tier
+        }
+        return Rent(tier, prices)
+
     async def _read(self) -> Reading:
         return Reading(
             backlogs=await self.ledger.backlogs(),
             counts=await self.ledger.counts(),
+            ended=await self.ledger.ended(self.clock.now() - WINDOW),
+            replicas=Counter((each.pool, each.state.value) for each in self.everyone()),
+            redis_queue=None if self.hint_depth is None else await self.hint_depth.length(),
             releases=await self.ledger.releases.current(),
             memory=self.pools.memory(),
-            plans={p: each.replicas for p, each in (await self.ledger.plans.latest()).items()},
+            plans={
+                (pool, tier): replicas
+                for pool, planned in (await self.ledger.plans.latest()).items()
+                for tier, replicas in (planned.tiers or {"": planned.replicas}).items()
+            },
+        )
+
+    def _gpu_watch(self) -> GpuWatch:
+        return GpuWatch(
+            self.clock,
+            self.settings.telemetry_seconds,
+            everyone=self.fleet.statuses,
+            latencies=self.metrics.latencies,
+            show=self.metrics.show_gpus,
         )
 
     def _replica(self, seams: Seams, pool: str, number: int) -> Replica:
@@ -379,21 +433,28 @@ class _Building:
             poll=settings.poll_seconds,
             cancel_grace=settings.cancel_grace_seconds,
         )
-        launch = Launch(threads=settings.threads_per_replica)
-        formats = model.formats if model.task == "motion" else ()
+        launch = Launch(
+            threads=settings.threads_per_replica,
+            python=settings.interpreter_of(model.name, pool),
+        )
+        launch = devices.placed(launch, model, self.devices, self.fleet.statuses())
+        formats = model.formats if model.task == "motion" and not model.finished else ()
         worker = f"{self.name}/{pool}/{number}"
-        return Replica(seams, Post(pool, model.name, stage, worker, formats), launch, terms)
+        post = Post(pool, model.name, stage, worker, formats, settings.tier)
+        return Replica(seams, post, launch, terms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Hands:
-    """Starts and drains replicas of this process as the plan says."""
+    """Starts and drains replicas of this process as the plan says for its own tier."""
 
     fleet: Fleet
+    tier: str
     grace: float
 
-    def resize(self, pool: str, replicas: int, drain: Sequence[str] | None) -> None:
-        self.fleet.resize(pool, replicas, drain, self.grace)
+    def resize(self, pool: str, tier: str, replicas: int, drain: Sequence[str] | None) -> None:
+        if tier in {"", self.tier}:
+            self.fleet.resize(pool, replicas, drain, self.grace)
 
 
 def _terms(settings: Settings) -> Terms:

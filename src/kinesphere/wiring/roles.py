@@ -1,5 +1,6 @@
 """What one process does for the platform, and what settings that takes."""
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
@@ -56,6 +57,10 @@ def check(role: Role, settings: Settings) -> None:
     packages = [package for name, package in _PACKAGES if getattr(settings, name) is not None]
     if any(find_spec(package) is None for package in packages):
         raise Incomplete("these settings need more packages: pip install 'kinesphere[cluster]'")
+    if role in (Role.SERVE, Role.WORKER):
+        for name, path in settings.interpreters.items():
+            if not (path.is_file() and os.access(path, os.X_OK)):
+                raise Incomplete(f"interpreters: {path}, named for {name}, is not a program")
     if role is Role.SERVE:
         shared = [n for n in ("database_url", "broker_url") if getattr(settings, n) is not None]
         if shared:

@@ -16,16 +16,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from queue import Queue, SimpleQueue
 from typing import Final, NoReturn
 
 from kinesphere.core.failures import Failure
-from kinesphere.ports import Engine, Outcome, Work
+from kinesphere.ports import Engine, Outcome, Sleeps, Work
 from kinesphere.worker import products
 from kinesphere.worker.messages import (
     HEADER,
@@ -38,16 +37,19 @@ from kinesphere.worker.messages import (
     Item,
     Load,
     Output,
-    Ready,
     Run,
     SetupFailed,
+    Sleep,
     Stop,
     ToChild,
     Told,
+    Turned,
+    Wake,
     frame,
     length,
     to_child,
 )
+from kinesphere.worker.setup import Brought, bring_up, resident_memory, taken
 
 REPORT_EVERY: Final = 0.1
 """Seconds between two words about the progress of one piece of work."""
@@ -107,7 +109,7 @@ class Desk:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.orders: SimpleQueue[Run | Stop] = SimpleQueue()
+        self.orders: SimpleQueue[Run | Sleep | Wake | Stop] = SimpleQueue()
         # One batch may wait while another is encoded: an engine that is faster than the encoder
         # is held back here, before memory fills with clips.
         self.results: Queue[_Results | None] = Queue(maxsize=1)
@@ -127,7 +129,7 @@ class Desk:
             elif isinstance(message, Run):
                 self._wanted.update((item.claim, True) for item in message.items)
                 self.orders.put(message)
-            elif isinstance(message, Stop):
+            elif isinstance(message, Sleep | Wake | Stop):
                 self.orders.put(message)
 
     def encode(self) -> None:
@@ -195,47 +197,36 @@ def run_batch(engine: Engine, items: list[Item], desk: Desk) -> Sequence[Outcome
     return Failure("ENGINE_FAILED", problem) if len(items) > 1 else products.invalid(problem)
 
 
-def serve(engine: Engine, desk: Desk) -> None:
+def serve(brought: Brought, desk: Desk) -> None:
     """Run batches until told to stop, and return when everything has been answered."""
+    engine = brought.engine
     encoder = threading.Thread(target=desk.encode, name="encoder", daemon=True)
     encoder.start()
-    while isinstance(order := desk.orders.get(), Run):
+    while not isinstance(order := desk.orders.get(), Stop):
+        if isinstance(order, Sleep | Wake):
+            turn(engine, order)
+            desk.channel.send(Turned(memory=resident_memory()))
+            continue
         started = time.monotonic()
         outcomes = run_batch(engine, order.items, desk)
         seconds = time.monotonic() - started
         desk.results.put((order.items, outcomes))
-        desk.channel.send(BatchEnded(seconds=seconds, memory=resident_memory()))
+        used = taken(engine, brought.device)
+        desk.channel.send(BatchEnded(seconds=seconds, memory=resident_memory(), taken=used))
         del order, outcomes
     desk.results.put(None)
     encoder.join()
     engine.unload()
 
 
-def bring_up(order: Load) -> tuple[Engine, Ready]:
-    """Import, construct, load and warm the engine. Raises whatever the engine does."""
-    started = time.monotonic()
-    module, _, name = order.engine.partition(":")
-    make: Callable[..., Engine] = getattr(import_module(module), name)
-    engine = make(**order.options)
-    engine.load(order.device)
-    loaded = time.monotonic()
-    engine.warm_up()
-    if order.formats:
-        import_module("kinesphere.worker.clips").warm_up(order.formats)
-    warm = time.monotonic()
-    ready = Ready(
-        load_seconds=loaded - started, warm_seconds=warm - loaded, memory=resident_memory()
-    )
-    return engine, ready
-
-
-def resident_memory() -> int:
-    """Bytes of this process in main memory; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def turn(engine: Engine, order: Sleep | Wake) -> None:
+    """Have the engine leave its device, or come back to it. Raises whatever it does."""
+    if not isinstance(engine, Sleeps):
+        raise Garbled("an engine that cannot sleep was told to")
+    if isinstance(order, Sleep):
+        engine.sleep()
+    else:
+        engine.wake()
 
 
 def _end_with(parent: int) -> None:
@@ -285,14 +276,14 @@ def main(parent: int) -> NoReturn:
         _leave(2)
     threading.Thread(target=desk.read, name="reader", daemon=True).start()
     try:
-        engine, ready = bring_up(order)
+        brought = bring_up(order)
     except BaseException as error:
         traceback.print_exc()
         channel.send(SetupFailed(detail=products.plain(f"{type(error).__name__}: {error}")))
         _leave(1)
-    channel.send(ready)
+    channel.send(brought.ready)
     try:
-        serve(engine, desk)
+        serve(brought, desk)
     except SystemExit as leaving:
         _leave(leaving.code if isinstance(leaving.code, int) else 1)
     except BaseException:

@@ -25,8 +25,11 @@ from kinesphere.worker.messages import (
     Ready,
     Run,
     SetupFailed,
+    Sleep,
     Stop,
     Told,
+    Turned,
+    Wake,
 )
 from kinesphere.worker.process import Child
 
@@ -90,6 +93,7 @@ class Conversation:
     def __init__(self, child: Child, clock: Clock, results: Results, limits: Limits) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[Ready] = loop.create_future()
+        self.turned: asyncio.Future[Turned] = loop.create_future()
         self.setup_error = ""
         self.cause: Cause | None = None
         self._child = child
@@ -115,6 +119,11 @@ class Conversation:
 
     def load(self, order: Load) -> None:
         """Have the child bring its engine up; `ready` or `lost` tells the rest."""
+        self._child.send(order)
+
+    def turn(self, order: Sleep | Wake) -> None:
+        """Have the idle child leave its device, or come back; `turned` or `lost` tells the rest."""
+        self.turned = asyncio.get_running_loop().create_future()
         self._child.send(order)
 
     def run(self, work: list[tuple[Held, Item]]) -> None:
@@ -257,6 +266,9 @@ class Conversation:
             self._forget_answered()
         elif isinstance(message, SetupFailed):
             self.setup_error = message.detail
+        elif isinstance(message, Turned):
+            if not self.turned.done():
+                self.turned.set_result(message)
         elif not self.ready.done():
             self.ready.set_result(message)
 

@@ -24,18 +24,23 @@ class _Place:
     number: int
     replica: Replica
     leaving: bool = False
+    asleep: bool = False
     task: asyncio.Task[None] | None = None
 
 
 class Fleet:
     """Runs as many replicas a pool as it is told to.
 
-    `make` builds the replica of a pool with a number that no other replica of this fleet had.
+    `make` builds the replica of a pool with a number that no other replica of this fleet had. Up to
+    `sleepers` replicas of each pool are put to sleep rather than drained, where their engine can.
     """
 
-    def __init__(self, clock: Clock, make: Callable[[str, int], Replica]) -> None:
+    def __init__(
+        self, clock: Clock, make: Callable[[str, int], Replica], sleepers: int = 0
+    ) -> None:
         self._clock = clock
         self._make = make
+        self._sleepers = sleepers
         self._numbers = count(1)
         self._places: defaultdict[str, list[_Place]] = defaultdict(list)
 
@@ -57,9 +62,16 @@ class Fleet:
         """Start replicas until `replicas` of them serve `pool`, or drain those that are named.
 
         Without names those that are not busy go first, the youngest first, and never a busy one.
+        Those that sleep serve nobody; they are woken before any is started.
         """
-        serving = [place for place in self._places[pool] if not place.leaving]
-        for _ in range(replicas - len(serving)):
+        there = [place for place in self._places[pool] if not place.leaving]
+        serving = [place for place in there if not place.asleep]
+        sleeping = [place for place in there if place.asleep]
+        missing = max(0, replicas - len(serving))
+        for place in sleeping[:missing]:
+            place.asleep = False
+            place.replica.wake()
+        for _ in range(missing - len(sleeping)):
             self._add(pool)
         surplus = max(0, len(serving) - replicas)
         idle = [p for p in serving if p.replica.status.state is not ReplicaState.BUSY]
@@ -67,9 +79,15 @@ class Fleet:
             leaving = sorted(idle, key=_use)[:surplus]
         else:
             leaving = [p for p in idle if p.replica.status.worker in drain][:surplus]
+        room = self._sleepers - len(sleeping)
         for place in leaving:
-            place.leaving = True
-            place.replica.drain(grace)
+            if room > 0 and place.replica.can_sleep:
+                room -= 1
+                place.asleep = True
+                place.replica.sleep()
+            else:
+                place.leaving = True
+                place.replica.drain(grace)
 
     def statuses(self) -> tuple[Status, ...]:
         """How every replica is, those leaving included."""
@@ -103,6 +121,8 @@ class Fleet:
                     await self._clock.sleep(REPLACED_AFTER)
                 if place.leaving:
                     return
+                # One whose process ended in its sleep is started anew, awake.
+                place.asleep = False
                 place.number = next(self._numbers)
                 place.replica = self._make(place.pool, place.number)
         finally:

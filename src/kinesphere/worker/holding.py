@@ -283,10 +283,12 @@ class Holding:
     async def _stored(self, held: Held, done: Done) -> bool:
         """Store the files and finish with them; False when the claim was refused."""
         artifacts, claim = self._seams.artifacts, held.job
+        began = self._seams.clock.monotonic()
         refs = [await _reference(claim, file) for file in done.files]
         pairs = zip(refs, done.files, strict=True)
         puts = [artifacts.put(ref.key, file.data, ref.media_type) for ref, file in pairs]
         troubles = [e for e in await asyncio.gather(*puts, return_exceptions=True) if e is not None]
+        self._tell_phases(held, began)
         word: Command = Finish(claim.token, tuple(refs), done.notes)
         if troubles:
             if not isinstance(troubles[0], StorageFailed):
@@ -303,6 +305,14 @@ class Holding:
         if held.freed is not None:
             self._deliveries.append(self._seams.clock.monotonic() - held.freed)
         return True
+
+    def _tell_phases(self, held: Held, began: float) -> None:
+        """Tell what became of a result whose storing `began` (monotonic) and is over."""
+        seconds = self._seams.clock.monotonic() - began
+        if held.freed is not None:
+            encoding = max(0.0, began - held.freed)
+            self._seams.observer.phase_ended(held.job, "encode", encoding, ago=seconds)
+        self._seams.observer.phase_ended(held.job, "store", seconds)
 
     async def _discard(self, refs: Sequence[ArtifactRef]) -> None:
         deletes = [self._seams.artifacts.delete(ref.key) for ref in refs]

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from kinesphere.core.fitting import Footprint, Profile
+
 MAX_FRAME: Final = 512 * 1024 * 1024
 HEADER: Final = struct.Struct(">I")
 
@@ -24,12 +26,17 @@ class Load(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """To the child, first: which engine to bring up, and where.
 
     `formats` are the motion formats in which its clips may be asked for; none for other engines.
+    `profiles`, best first, are those to choose from, `measured` what they took here before, and
+    `batch_limit` the jobs at once that are wanted at most.
     """
 
     engine: str
     options: dict[str, str | int | float | bool]
     device: str
     formats: list[str]
+    profiles: list[Profile] = []
+    measured: dict[str, Footprint] = {}
+    batch_limit: int = 1
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,16 +60,49 @@ class Cancel(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     claim: str
 
 
+class Sleep(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """To the child: leave the device and keep the model in main memory; nothing is running."""
+
+
+class Wake(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """To the child: come back to the device."""
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """To the child: unload and exit; nothing is running."""
 
 
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an engine is and how: None is what is not known. All sizes in bytes.
+
+    `total` and `free` are the device's, `free` before anything was loaded. `taken` is the most
+    that the engine took on it so far, `host_peak` the most main memory of the process.
+    """
+
+    profile: Profile | None
+    batch_limit: int
+    name: str
+    total: int | None
+    free: int | None
+    unified: bool
+    taken: int | None
+    host_peak: int | None
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """From the child, once: loaded and warm. Seconds of each, and resident memory in bytes."""
+    """From the child, once: loaded and warm. Seconds of each, and resident memory in bytes.
+
+    `phases` are seconds by part of the start; `run_seconds` the time of one typical job, if the
+    engine measured it; `sleeps` whether the engine can sleep in main memory.
+    """
 
     load_seconds: float
     warm_seconds: float
     memory: int
+    phases: dict[str, float]
+    run_seconds: float | None
+    placed: Placed
+    sleeps: bool = False
 
 
 class SetupFailed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -110,15 +150,23 @@ class Failed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 class BatchEnded(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """From the child: the device is free. Seconds in `run`, and resident memory in bytes.
 
+    `taken` is the most that the batch took on the device, in bytes, or None.
     Done and Failed of its work may come before or after it, while the next batch is running.
     """
 
     seconds: float
     memory: int
+    taken: int | None = None
 
 
-ToChild = Load | Run | Cancel | Stop
-FromChild = Ready | SetupFailed | Told | Done | Failed | BatchEnded
+class Turned(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """From the child: asleep, or awake again, as it was told. Resident memory in bytes."""
+
+    memory: int
+
+
+ToChild = Load | Run | Cancel | Sleep | Wake | Stop
+FromChild = Ready | SetupFailed | Told | Done | Failed | BatchEnded | Turned
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _TO_CHILD: Final[msgspec.msgpack.Decoder[ToChild]] = msgspec.msgpack.Decoder(ToChild)

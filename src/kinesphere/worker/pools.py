@@ -23,6 +23,12 @@ def _serving(replica: Status) -> bool:
     return replica.state in (ReplicaState.READY, ReplicaState.BUSY)
 
 
+def _batch_limit(replicas: Sequence[Status], declared: int) -> int:
+    """That of the weakest replica that serves: promises must hold whoever takes the job."""
+    limits = [r.placement.batch_limit for r in replicas if _serving(r)]
+    return min((limit for limit in limits if limit is not None), default=declared)
+
+
 class ReplicaPools:
     """See `kinesphere.ports.Pools`. `everyone` tells how every replica is known to be."""
 
@@ -51,8 +57,8 @@ class ReplicaPools:
     def _status(self, pool: str, replicas: list[Status]) -> PoolStatus:
         stage = self._stages[pool]
         # The replica with the most batches knows best.
-        best = max(replicas, key=lambda r: r.batches, default=None)
-        measured = best is not None and best.batches > 0
+        best = max(replicas, key=lambda r: (r.batches, r.measured), default=None)
+        measured = best is not None and best.measured
         fixed, per_job = stage.seconds
         if best is not None and measured:
             fixed, per_job = best.fixed_seconds, best.job_seconds
@@ -62,12 +68,13 @@ class ReplicaPools:
             service=Service(
                 fixed,
                 per_job,
-                stage.batch_limit,
+                _batch_limit(replicas, stage.batch_limit),
                 delivery=best.delivery_seconds if best is not None else 0.0,
             ),
             measured=measured,
             free_in=self._free_in(replicas, min(stage.load_limit, _FIRST_START)),
             remaining={job: left for r in replicas for job, left in r.remaining.items()},
+            members=tuple(replicas),
             detail=next((r.last_error for r in replicas if r.last_error and not _serving(r)), ""),
         )
 
@@ -79,6 +86,10 @@ class ReplicaPools:
         free = [r.free_in for r in replicas if _serving(r)]
         starting = [r for r in replicas if r.state is ReplicaState.STARTING]
         free += [max(_LATE_START, r.since + start - now) for r in starting]
+        if not free:
+            # The first job has one of them woken.
+            asleep = [r for r in replicas if r.state is ReplicaState.ASLEEP]
+            free = [start if r.wake_seconds is None else r.wake_seconds for r in asleep]
         return tuple(free)
 
     def memory(self) -> Mapping[str, int]:

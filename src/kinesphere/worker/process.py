@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from kinesphere.ports import Clock
@@ -37,20 +38,31 @@ class Launch:
 
     Attributes:
         device: Given to the engine's `load`.
+        gpu: Name of the only GPU that the child may see, or "" for what its environment says. Some
+            pipelines go to the first device whatever they are told.
         threads: Threads that numerical libraries of the child may use; 0 leaves it to them.
         environment: The child's environment. Settings of the platform itself (KINESPHERE_*) are
             left out of it: they may hold secrets, and engines have no business with them.
+        python: The interpreter; None for the one that runs this.
     """
 
     device: str = "cpu"
+    gpu: str = ""
     threads: int = 1
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    python: Path | None = None
 
     def variables(self) -> dict[str, str]:
         """The child's environment."""
         kept = {k: v for k, v in self.environment.items() if not k.startswith(_OWN_PREFIX)}
+        if self.python is not None:
+            # They lead our own interpreter to its packages, and another one astray.
+            for name in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"):
+                kept.pop(name, None)
         limits = dict.fromkeys(_THREADS, str(self.threads)) if self.threads else {}
-        return {**kept, **limits}
+        # By bus, as the driver counts, not by speed: a number must name the same device to both.
+        gpu = {"CUDA_VISIBLE_DEVICES": self.gpu, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        return {**kept, **limits, **(gpu if self.gpu else {})}
 
 
 class Child:
@@ -66,7 +78,7 @@ class Child:
     async def start(cls, launch: Launch, clock: Clock, say: Callable[[str], None]) -> "Child":
         """Spawn a child; each line that it prints is given to `say`, within limits."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            sys.executable if launch.python is None else str(launch.python),
             "-m",
             "kinesphere.worker.child",
             str(os.getpid()),

@@ -1,5 +1,6 @@
 """Who is told what happens in a replica."""
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kinesphere.core.jobs import Job
@@ -13,8 +14,8 @@ class Observer(Protocol):
         """A replica came to another state."""
         ...
 
-    def child_ready(self, pool: str, load_seconds: float, warm_seconds: float) -> None:
-        """A child was loaded and warmed."""
+    def child_ready(self, pool: str, phases: Mapping[str, float]) -> None:
+        """A child was started, loaded and warmed; seconds by phase."""
         ...
 
     def child_died(self, pool: str, how: str) -> None:
@@ -27,6 +28,14 @@ class Observer(Protocol):
 
     def batch_ended(self, pool: str, size: int, seconds: float) -> None:
         """A batch left the device after `seconds` in the engine."""
+        ...
+
+    def phase_ended(self, job: Job, phase: str, seconds: float, ago: float = 0.0) -> None:
+        """A claim of `job` passed a phase that took `seconds` and ended `ago` seconds ago.
+
+        The phases are inputs, engine, encode and store; an attempt lacks those that it never came
+        to, and inputs where it has none.
+        """
         ...
 
     def job_settled(self, job: Job) -> None:
@@ -48,7 +57,7 @@ class Unobserved:
     def replica_entered(self, pool: str, worker: str, state: ReplicaState) -> None:
         """See `Observer`."""
 
-    def child_ready(self, pool: str, load_seconds: float, warm_seconds: float) -> None:
+    def child_ready(self, pool: str, phases: Mapping[str, float]) -> None:
         """See `Observer`."""
 
     def child_died(self, pool: str, how: str) -> None:
@@ -60,6 +69,9 @@ class Unobserved:
     def batch_ended(self, pool: str, size: int, seconds: float) -> None:
         """See `Observer`."""
 
+    def phase_ended(self, job: Job, phase: str, seconds: float, ago: float = 0.0) -> None:
+        """See `Observer`."""
+
     def job_settled(self, job: Job) -> None:
         """See `Observer`."""
 
@@ -68,3 +80,66 @@ class Unobserved:
 
     def stale_token(self, pool: str) -> None:
         """See `Observer`."""
+
+
+class Observers:
+    """An observer that tells several."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def replica_entered(self, pool: str, worker: str, state: ReplicaState) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.replica_entered(pool, worker, state)
+
+    def child_ready(self, pool: str, phases: Mapping[str, float]) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.child_ready(pool, phases)
+
+    def child_died(self, pool: str, how: str) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.child_died(pool, how)
+
+    def batch_started(self, pool: str, size: int) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.batch_started(pool, size)
+
+    def batch_ended(self, pool: str, size: int, seconds: float) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.batch_ended(pool, size, seconds)
+
+    def phase_ended(self, job: Job, phase: str, seconds: float, ago: float = 0.0) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.phase_ended(job, phase, seconds, ago)
+
+    def job_settled(self, job: Job) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.job_settled(job)
+
+    def lease_lost(self, pool: str) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.lease_lost(pool)
+
+    def stale_token(self, pool: str) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.stale_token(pool)
+
+
+class Phases(Unobserved):
+    """An observer that only minds the phases of claims."""
+
+    def __init__(self, told: Callable[[Job, str, float, float], None]) -> None:
+        self._told = told
+
+    def phase_ended(self, job: Job, phase: str, seconds: float, ago: float = 0.0) -> None:
+        """See `Observer`."""
+        self._told(job, phase, seconds, ago)

@@ -6,7 +6,7 @@ loaded and warm, so jobs of a pool that cannot be set up stay queued.
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,11 +14,12 @@ from kinesphere.core.admission import NEARLY_DONE
 from kinesphere.core.batching import Arrivals, BatchTime, gather_seconds
 from kinesphere.core.catalog import Stage
 from kinesphere.core.failures import Failure
-from kinesphere.core.replicas import ReplicaState, Status
+from kinesphere.core.replicas import Placement, ReplicaState, Status
 from kinesphere.ports import ArtifactMissing, LedgerUnavailable
+from kinesphere.worker.berth import Berth
 from kinesphere.worker.conversation import Conversation, Limits
 from kinesphere.worker.holding import Held, Holding, Seams, cancelled
-from kinesphere.worker.messages import Garbled, Item, Load
+from kinesphere.worker.messages import Garbled, Item, Ready, Sleep, Wake
 from kinesphere.worker.process import Child, Launch
 
 LONGEST_BACKOFF: Final = 60.0
@@ -59,6 +60,7 @@ class Post:
         stage: The stage of it that the pool runs.
         worker: The replica's own name.
         formats: Motion formats that its results may be asked for in; warmed with the engine.
+        tier: The class of hardware that it runs on, or "".
     """
 
     pool: str
@@ -66,6 +68,7 @@ class Post:
     stage: Stage
     worker: str
     formats: tuple[str, ...] = ()
+    tier: str = ""
 
 
 class Replica:
@@ -81,10 +84,15 @@ class Replica:
         self._kept: list[Held] = []
         self._arrivals = Arrivals()
         self._batch_time = BatchTime.guessed(*post.stage.seconds)
+        self._berth = Berth(post.stage, launch)
+        self._phases: Mapping[str, float] = {}
         self._taken_at = 0.0
         self._expected: float | None = None
         self._leave_by: float | None = None
         self._leaving = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._wake_seconds: float | None = None
         self._state = ReplicaState.STARTING
         self._since = seams.clock.now()
         self._last_error = ""
@@ -120,6 +128,11 @@ class Replica:
             delivery_seconds=self._holding.delivery,
             free_in=self._free_in(),
             remaining=self._holding.remaining(),
+            tier=self._post.tier,
+            measured=bool(self._batch_time.measured),
+            phases=self._phases,
+            placement=self._berth.placement,
+            wake_seconds=self._wake_seconds,
         )
 
     def _free_in(self) -> float:
@@ -128,6 +141,22 @@ class Replica:
             return 0.0
         left = self._taken_at + self._expected - self._seams.clock.monotonic()
         return max(left, NEARLY_DONE * self._expected)
+
+    @property
+    def can_sleep(self) -> bool:
+        """Whether its engine is there and can stay in main memory without its device."""
+        ready = None if self._talk is None else self._talk.ready
+        return ready is not None and ready.done() and ready.result().sleeps
+
+    def sleep(self) -> None:
+        """Leave the device when nothing runs, and take no work until woken."""
+        self._wanted.clear()
+        if self._talk is not None:
+            self._talk.stir()
+
+    def wake(self) -> None:
+        """Come back to the device and take work."""
+        self._wanted.set()
 
     def drain(self, grace: float) -> None:
         """Claim no more; give the running batch `grace` seconds, then give back what is left."""
@@ -165,6 +194,7 @@ class Replica:
     async def _live(self) -> None:
         """One child, from its start to its end."""
         self._enter(ReplicaState.STARTING)
+        began = self._seams.clock.monotonic()
         child = await Child.start(self._launch, self._seams.clock, self._printed)
         self._children += 1
         terms = self._terms
@@ -172,7 +202,7 @@ class Replica:
         talk = self._talk = Conversation(child, self._seams.clock, self._holding, limits)
         ready = False
         try:
-            ready = await self._bring_up(talk)
+            ready = await self._bring_up(talk, began)
             if ready:
                 await self._serve(talk)
                 await talk.stop(self._time_left(terms.stop_grace))
@@ -187,16 +217,10 @@ class Replica:
         if not self._leaving.is_set():
             self._mishap(how if ready else talk.setup_error or how, ready=ready)
 
-    async def _bring_up(self, talk: Conversation) -> bool:
-        """Have the engine loaded and warmed; whether it is."""
+    async def _bring_up(self, talk: Conversation, began: float) -> bool:
+        """Have the engine of a child that `began` (monotonic) loaded and warmed; whether it is."""
         stage = self._post.stage
-        order = Load(
-            engine=stage.engine,
-            options=dict(stage.options),
-            device=self._launch.device,
-            formats=list(self._post.formats),
-        )
-        talk.load(order)
+        talk.load(self._berth.order(self._post.formats))
         by = self._seams.clock.monotonic() + stage.load_limit
         while not (talk.ready.done() or talk.lost or self._leaving.is_set()):
             left = by - self._seams.clock.monotonic()
@@ -206,13 +230,27 @@ class Replica:
             await self._first(left, talk.ready, talk.over)
         if not talk.ready.done():
             return False
-        ready = talk.ready.result()
-        self._set_up = ready.load_seconds, ready.warm_seconds
-        self._memory = ready.memory
-        self._enter(ReplicaState.READY)
-        self._seams.observer.child_ready(self._post.pool, *self._set_up)
-        log.info("replica ready", extra={"action": "replica_ready", **self._names})
+        self._settle_in(talk.ready.result(), self._seams.clock.monotonic() - began)
         return True
+
+    def _settle_in(self, ready: Ready, seconds: float) -> None:
+        """Take note of a child that is ready, `seconds` after it was started."""
+        spawn = max(0.0, seconds - ready.load_seconds - ready.warm_seconds)
+        self._set_up = spawn + ready.load_seconds, ready.warm_seconds
+        self._phases = {"spawn": spawn, **ready.phases}
+        self._memory = ready.memory
+        if self._berth.taken_up(ready.placed, typical=ready.run_seconds is not None):
+            self._batch_time = BatchTime.guessed(*self._post.stage.seconds)
+        if ready.run_seconds is not None and not self._batch_time.measured:
+            self._batch_time = self._batch_time.seen(1.0, ready.run_seconds)
+        self._enter(ReplicaState.READY)
+        self._seams.observer.child_ready(self._post.pool, self._phases)
+        phases = ", ".join(f"{name} {value:.2f} s" for name, value in self._phases.items())
+        log.info(
+            "replica ready: %s",
+            phases,
+            extra={"action": "replica_ready", **self._names, **_facts(self._berth.placement)},
+        )
 
     def _mishap(self, how: str, *, ready: bool) -> None:
         """Take note of a child that is no more, though nobody asked it to leave."""
@@ -239,6 +277,10 @@ class Replica:
     async def _serve(self, talk: Conversation) -> None:
         """Run batch after batch until the child is lost or the replica leaves."""
         while not (self._leaving.is_set() or talk.lost):
+            if not self._wanted.is_set():
+                if not await self._slept(talk):
+                    return
+                continue
             batch = await self._form()
             if self._leaving.is_set() or talk.lost:
                 self._kept += batch
@@ -248,13 +290,47 @@ class Replica:
                 self._enter(ReplicaState.READY)
                 await self._hint(talk)
 
+    async def _slept(self, talk: Conversation) -> bool:
+        """Sleep until woken, or until it is time to leave; whether the child obeyed."""
+        if not await self._turned(talk, Sleep()):
+            return False
+        self._enter(ReplicaState.ASLEEP)
+        woken = asyncio.ensure_future(self._wanted.wait())
+        try:
+            while not (woken.done() or talk.lost or self._leaving.is_set()):
+                await talk.watch(woken, self._left)
+        finally:
+            woken.cancel()
+        if talk.lost or self._leaving.is_set():
+            return True
+        self._enter(ReplicaState.STARTING)
+        began = self._seams.clock.monotonic()
+        if not await self._turned(talk, Wake()):
+            return False
+        self._wake_seconds = self._seams.clock.monotonic() - began
+        log.info("replica woken", extra={"action": "replica_woken", **self._names})
+        return True
+
+    async def _turned(self, talk: Conversation, order: Sleep | Wake) -> bool:
+        """Have the child turn, in no more time than a start may take."""
+        by = self._seams.clock.monotonic() + self._post.stage.load_limit
+        talk.turn(order)
+        while not (talk.turned.done() or talk.lost or self._leaving.is_set()):
+            left = by - self._seams.clock.monotonic()
+            if left <= 0.0:
+                return False
+            await self._first(left, talk.turned, talk.over)
+        if talk.turned.done():
+            self._memory = talk.turned.result().memory
+        return talk.turned.done()
+
     async def _form(self) -> list[Held]:
         """The next batch, from what waits now and what may be expected very soon; or none."""
         self._taken_at = self._seams.clock.monotonic()
         batch, self._kept = self._kept, []
         if batch:
             return batch
-        limit = self._post.stage.batch_limit
+        limit = self._berth.batch_limit
         batch = await self._claim(limit)
         if not batch or batch[0].job.alone:
             return batch
@@ -324,9 +400,11 @@ class Replica:
             self._batches += 1
             self._misfortunes = 0
             self._memory = ended.memory
+            self._berth.seen(size, ended.taken)
             now = self._seams.clock.monotonic()
             for held, _ in work:
                 held.freed, held.due = now, now + self._holding.delivery
+                self._seams.observer.phase_ended(held.job, "engine", ended.seconds)
             # What the device costs its pool is all the time from claim to claim, not `run` alone.
             weight = _weight([held for held, _ in work])
             self._batch_time = self._batch_time.seen(weight, now - self._taken_at)
@@ -337,12 +415,16 @@ class Replica:
         job = held.job
         made = [ref for ref in job.artifacts if ref.stage == job.stage - 1]
         given = [*job.inputs, *made]
+        began = self._seams.clock.monotonic()
         try:
             read = await asyncio.gather(*(self._seams.artifacts.read(ref.key) for ref in given))
         except ArtifactMissing as missing:
             detail = f"A file that the job needs is gone: {missing}"
             self._holding.fail(held, Failure("STORAGE_FAILED", detail))
             return None
+        if given:
+            seconds = self._seams.clock.monotonic() - began
+            self._seams.observer.phase_ended(job, "inputs", seconds)
         return Item(
             claim=held.claim,
             request=dict(job.request),
@@ -391,6 +473,18 @@ class Replica:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
+
+
+def _facts(placement: Placement) -> dict[str, object]:
+    """What a line of the log says of where an engine is: what is known."""
+    facts = {
+        "gpu_id": placement.device,
+        "device": placement.name,
+        "profile": placement.profile,
+        "batch_limit": placement.batch_limit,
+        "device_bytes": placement.taken,
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
 async def _returned(event: Awaitable[object]) -> None:

@@ -1,6 +1,8 @@
 """The simulated device takes the time that was stated, and fails as often."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -115,3 +117,22 @@ def test_a_wrong_statement_is_told(wrong: dict[str, Any]) -> None:
         Settings.model_validate({"simulated": [wrong]})
     with pytest.raises(SettingsError, match="KINESPHERE_SIMULATED"):
         load_settings({"KINESPHERE_SIMULATED": json.dumps([wrong])})
+
+
+def test_longer_clips_take_longer_where_that_is_stated() -> None:
+    stated = SimulatedModel.model_validate({"name": "gpu", "grows": 0.5})
+    declared = model(stated)
+    assert declared.weight({"duration": 10.0}) == pytest.approx(1.5)
+    assert model(SimulatedModel(name="gpu")).weight({"duration": 10.0}) == 1.0
+    times = {"fixed": 0.0, "per_job": 0.1, "payload": 1}
+    options: dict[str, Any] = {**declared.stages[0].options, **times}
+    made = Simulated(**options)
+    start = time.monotonic()
+    ran(made, {"duration": 10.0}, {"duration": 5.0})
+    assert time.monotonic() - start >= 0.25
+
+
+def test_a_child_does_without_the_settings() -> None:
+    code = "import sys, kinesphere.engines.simulated.engine; print('pydantic' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"

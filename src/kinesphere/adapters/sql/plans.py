@@ -58,7 +58,11 @@ class SqlPlans:
         def latest(connection: Connection) -> Mapping[str, Planned]:
             return {
                 row["pool"]: Planned(
-                    **{**row, "memory": msgspec.json.decode(row["memory"], type=Memory)}
+                    **{
+                        **row,
+                        "memory": msgspec.json.decode(row["memory"], type=Memory),
+                        "tiers": msgspec.json.decode(row["tiers"], type=dict[str, int]),
+                    }
                 )
                 for row in connection.execute(LATEST).mappings()
             }
@@ -74,6 +78,7 @@ def _row(planned: Planned) -> dict[str, object]:
         "reason": planned.reason,
         "policy": planned.policy,
         "tier": planned.tier,
+        "tiers": msgspec.json.encode(dict(planned.tiers)).decode(),
         "at": planned.at,
         "memory": msgspec.json.encode(planned.memory).decode(),
     }

@@ -239,6 +239,7 @@ plans: Final = Table(
     Column("reason", Text, nullable=False),
     Column("policy", Text, nullable=False),
     Column("tier", Text, nullable=False),
+    Column("tiers", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("memory", Text, nullable=False),
 )

@@ -43,6 +43,9 @@ def bounded(wanted: int, snapshot: Snapshot, limits: Limits, memory: Memory) -> 
     since = worked_at(snapshot, memory)
     awake = since is not None and snapshot.now - since < limits.sleep_after
     least = max(floor(limits, snapshot.now, snapshot.cold_start), 1 if awake else 0)
+    if limits.spare and (awake or limits.minimum):
+        busy = sum(replica.phase is Phase.BUSY for replica in snapshot.replicas or ())
+        least = max(least, busy + limits.spare)
     return min(max(wanted, least), limits.maximum)
 
 

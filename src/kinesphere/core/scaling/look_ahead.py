@@ -13,6 +13,9 @@ OVERRUN_SHARE: Final = 0.25
 """A batch past its expected end is taken to need this part of a batch more: the mean excess of
 batches whose times scatter by a third."""
 
+UNSURE_SHARE: Final = 0.15
+"""The part of a batch by which one is taken to end late where the work of jobs is not known."""
+
 DEADLINE_SHARE: Final = 0.5
 """A job whose work is not known is taken to need at most this part of the time it was given."""
 
@@ -36,8 +39,9 @@ class LookAhead:
         known_share: The same for a job whose own seconds are known.
         missed: Share of the jobs that may be late at a steady random load. It sizes the pool ahead
             of the load where jobs cannot wait for a cold start, and has no effect where they can.
-        keep: Busy replicas, on average, for each replica that is kept without need. 1.5: what would
-            be overloaded by half without it will be needed again within minutes.
+        keep: Busy replicas, on average, beyond those that would be left, over which one more is
+            kept without need. 0.3: with over 1.3 busy two are kept, as the second will be needed
+            again within minutes.
         rate_window: s over which arrivals are counted for the forecast.
         load_window: s over which they are counted for sizing ahead of the load.
         stabilise: (cold starts, s, s): a replica goes when none more were wanted for so many cold
@@ -51,12 +55,12 @@ class LookAhead:
     interval: float = 5.0
     target_wait: float = 10.0
     slack_share: float = 0.7
-    known_share: float = 0.85
+    known_share: float = 0.95
     missed: float = 0.05
-    keep: float = 1.5
+    keep: float = 0.3
     rate_window: float = 60.0
     load_window: float = 900.0
-    stabilise: tuple[float, float, float] = (2.5, 45.0, 300.0)
+    stabilise: tuple[float, float, float] = (1.5, 45.0, 300.0)
 
     def decide(self, snapshot: Snapshot, memory: Memory) -> tuple[Plan, Memory]:
         """See `kinesphere.core.scaling.plan`."""
@@ -109,7 +113,9 @@ class LookAhead:
         jobs += self._expected(snapshot, service, samples)
         if not jobs:
             return least, None
-        lanes = lanes_of(replicas, snapshot.now, service)
+        unsure = any(job.seconds is None for job in snapshot.waiting or ())
+        margin = UNSURE_SHARE * service.batch_seconds(1) if unsure else 0.0
+        lanes = lanes_of(replicas, snapshot.now, service, margin)
         new = (snapshot.now + snapshot.cold_start, snapshot.speed)
         last = memory.recommended[-1][1] if memory.recommended else least
         room = range(least, max(self.limits.maximum, least) + 1)
@@ -171,13 +177,19 @@ class LookAhead:
         if seconds < self.load_window / 2.0:
             # A few jobs of a few seconds are no steady load.
             jobs -= math.sqrt(jobs)
-        if jobs <= 0.0 or seconds <= 0.0:
-            return 0, "nothing waits that would not be served in time"
+        rate = jobs / seconds if seconds > 0.0 else 0.0
         batch = service.batch_seconds(service.batch_limit)
-        load = jobs / seconds * batch / service.batch_limit
         patience = self._patience(snapshot)
-        if snapshot.cold_start <= patience:
-            kept = math.ceil(load / self.keep)
+        waits = snapshot.cold_start <= patience
+        if not waits:
+            # A step is not to be averaged away while those who came by it are late.
+            lately = _counted_over(samples, snapshot.now, self.rate_window)
+            rate = max(rate, _surely(*lately, errors=1.0))
+        load = rate * batch / service.batch_limit
+        if load <= 0.0:
+            return 0, "nothing waits that would not be served in time"
+        if waits:
+            kept = math.ceil(load - self.keep)
             if kept > 1:
                 return kept, f"{load:.1f} are busy on average, so fewer would not do for long"
             return 0, "nothing waits that would not be served in time"
@@ -222,15 +234,16 @@ def _told(job: Due, start: float, now: float) -> str:
 
 
 def lanes_of(
-    replicas: tuple[Replica, ...], now: float, service: Service
+    replicas: tuple[Replica, ...], now: float, service: Service, margin: float = 0.0
 ) -> list[tuple[float, float]]:
     """When each replica is free, and its speed.
 
-    The busy ones come first, which stay in any case, then the soonest.
+    The busy ones come first, which stay in any case, then the soonest. `margin` is what a batch may
+    take longer than expected, in seconds at speed 1.
     """
     overrun = OVERRUN_SHARE * service.batch_seconds(1)
     busy = sorted(
-        (r.until if r.until > now else now + overrun / r.speed, r.speed)
+        ((r.until if r.until > now else now + overrun / r.speed) + margin / r.speed, r.speed)
         for r in replicas
         if r.phase is Phase.BUSY
     )

@@ -1,4 +1,4 @@
-"""Which hardware: the cheapest mix of tiers that keeps the waits short, and how to get to it.
+"""Which hardware: the cheapest mix of tiers that keeps the waits short.
 
 A mix is judged as one group of replicas of its mean speed, by the same steady-load formula that
 sizes a pool. What a job needs of a single replica, room and speed, decides which tiers count at
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
+from types import MappingProxyType
 from typing import Final
 
 from kinesphere.core.scaling.forecast import delayed
@@ -125,7 +126,14 @@ def _gap(tier: Tier, demand: Demand) -> float:
     return max(demand.cold_start - tier.notice, 0.0) if tier.spot else 0.0
 
 
-def cheapest(demand: Demand, tiers: Sequence[Tier], *, on_demand: int = 0, most: int = 64) -> Mix:
+def cheapest(
+    demand: Demand,
+    tiers: Sequence[Tier],
+    *,
+    on_demand: int = 0,
+    most: int = 64,
+    kept: Mapping[str, int] = MappingProxyType({}),
+) -> Mix:
     """The cheapest mix that is good, or where none is, the one with the fewest late jobs.
 
     Exact where `most` is at most EXACT, and see there for more. Of two equally cheap mixes the one
@@ -135,15 +143,18 @@ def cheapest(demand: Demand, tiers: Sequence[Tier], *, on_demand: int = 0, most:
         demand: What the work asks.
         tiers: What can be had.
         on_demand: Replicas that must not be spot; fewer only where the whole mix is smaller.
-        most: Replicas in all, at most.
+        most: Replicas in all, at most; those that are kept may be more.
+        kept: Replicas that the mix has in any case, by tier name.
     """
     able = [tier for tier in tiers if fits(tier, demand)]
-    if not able or (demand.load <= 0.0 and on_demand == 0):
+    if not able or (demand.load <= 0.0 and on_demand == 0 and not any(kept.values())):
         late = 1.0 if demand.load > 0.0 else 0.0
         return Mix({}, 0.0, late, late <= demand.missed)
     best: Mix | None = None
     strongest = -1.0
-    for counts in _by_price(able, _bulk(demand, able, on_demand, most), most):
+    bulk = _bulk(demand, able, on_demand, most)
+    least = tuple(max(n, kept.get(t.name, 0)) for t, n in zip(able, bulk, strict=True))
+    for counts in _by_price(able, least, max(most, sum(least))):
         replicas = sum(counts)
         pairs = list(zip(able, counts, strict=True))
         firm = sum(n for tier, n in pairs if not tier.spot)
@@ -212,71 +223,3 @@ def next_tier(tiers: Sequence[Tier], have: Mapping[str, int], on_demand: int) ->
     if firm < on_demand and (base := [tier for tier in open_tiers if not tier.spot]):
         open_tiers = base
     return min(open_tiers, key=lambda tier: (value(tier), tier.name), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """How to get from the replicas that are there to a mix; orders first, then stops.
-
-    Attributes:
-        order: Replicas to order, by tier name.
-        stop: Replicas to stop once the ordered ones are ready, by tier name.
-    """
-
-    order: Mapping[str, int]
-    stop: Mapping[str, int]
-
-
-def moves(
-    mix: Mix, have: Mapping[str, int], noticed: Mapping[str, int], tiers: Sequence[Tier]
-) -> Moves:
-    """What to order and what to stop.
-
-    A replica under notice counts as gone from the moment of its notice, so that its place is taken
-    before the notice runs out wherever a cold start is shorter. It is replaced on demand where the
-    mix could have one that is as fast: who takes one spot replica away may well take the next.
-
-    Args:
-        mix: What there should be.
-        have: What there is, those on their way and those under notice included, by tier name.
-        noticed: How many of those are under notice.
-        tiers: What can be had.
-    """
-    by_name = {tier.name: tier for tier in tiers}
-    order: dict[str, int] = {}
-    stop: dict[str, int] = {}
-    for name in sorted({*mix.counts, *have}):
-        staying = have.get(name, 0) - noticed.get(name, 0)
-        missing = mix.counts.get(name, 0) - staying
-        if missing < 0:
-            stop[name] = -missing
-            continue
-        replaced = min(missing, noticed.get(name, 0))
-        stand_in = _stand_in(by_name[name], tiers) if replaced else None
-        if stand_in is not None:
-            order[stand_in.name] = order.get(stand_in.name, 0) + replaced
-            missing -= replaced
-        if missing:
-            order[name] = order.get(name, 0) + missing
-    return Moves(order, stop)
-
-
-def _stand_in(lost: Tier, tiers: Sequence[Tier]) -> Tier | None:
-    firm = [
-        tier
-        for tier in tiers
-        if not tier.spot and tier.speed >= lost.speed and tier.memory >= lost.memory
-    ]
-    return min(firm, key=lambda tier: (tier.price, tier.name), default=None)
-
-
-def larger(present: Tier, demand: Demand, tiers: Sequence[Tier]) -> Tier | None:
-    """The cheapest tier to move up to, or None where the present one is enough or none is.
-
-    A job that does not fit, or whose own time misses the target, is helped by no number of equal
-    replicas.
-    """
-    if fits(present, demand):
-        return None
-    able = [tier for tier in tiers if fits(tier, demand)]
-    return min(able, key=lambda tier: (tier.price, tier.name), default=None)

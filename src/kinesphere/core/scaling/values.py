@@ -31,6 +31,7 @@ class Replica(NamedTuple):
         speed: How much faster it works than the pool's measured batch times say; 1 where all
             replicas are on one tier.
         base: Whether it is one of those on demand that a pool keeps under any that are spot.
+        tier: The hardware it is on, or "" where that is not known or does not matter.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Replica(NamedTuple):
     until: float
     speed: float = 1.0
     base: bool = False
+    tier: str = ""
 
 
 class Waiting(NamedTuple):
@@ -158,6 +160,8 @@ class Limits:
     Attributes:
         minimum: Replicas at least. 0 lets the pool sleep.
         maximum: Replicas at most.
+        spare: Replicas beyond those that are busy, so that the next jobs find one free; none
+            while a pool with `minimum` 0 sleeps.
         warm: Floors by time of day; the highest one in force counts.
         sleep_after: Seconds without any work after which a pool with `minimum` 0 goes from one
             replica to none. 300, as KEDA's cooldown.
@@ -166,6 +170,7 @@ class Limits:
 
     minimum: int = 1
     maximum: int = 8
+    spare: int = 0
     warm: tuple[Warm, ...] = ()
     sleep_after: float = 300.0
     utc_offset: float = 0.0

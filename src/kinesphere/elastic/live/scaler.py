@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.jobs import EventKind, Job
 from kinesphere.core.replicas import ReplicaState, Status
+from kinesphere.core.scaling.division import Hardware, Standing, divide
 from kinesphere.core.scaling.plan import Policy, plan
-from kinesphere.core.scaling.values import Memory, Plan
+from kinesphere.core.scaling.values import Memory, Plan, Snapshot
 from kinesphere.elastic.live.sight import LOOK, Seen, snapshot
 from kinesphere.ports import (
     Backlog,
@@ -21,6 +23,7 @@ from kinesphere.ports import (
     Planned,
     Plans,
     Pools,
+    Queued,
     Record,
 )
 
@@ -29,6 +32,10 @@ BUSY_SECONDS: Final = 60.0
 
 FIRST_START: Final = 30.0
 """Seconds that a start is taken to need, where it may take longer and was never measured."""
+
+RECENT: Final = 64
+"""Jobs by which it is known how long a job of a pool can wait. Those in the queue would not do: it
+is empty most of the time where all goes well."""
 
 _LEAST: Final = 0.05
 """Seconds between two decisions at least."""
@@ -41,8 +48,11 @@ _log = logging.getLogger("kinesphere.scaler")
 class Hands(Protocol):
     """Carries a plan out."""
 
-    def resize(self, pool: str, replicas: int, drain: Sequence[str] | None) -> None:
-        """Start replicas until there are so many, or drain those that are named."""
+    def resize(self, pool: str, tier: str, replicas: int, drain: Sequence[str] | None) -> None:
+        """Start replicas until there are so many on the tier, or drain those that are named.
+
+        The tier of a pool that has none is "".
+        """
         ...
 
 
@@ -52,8 +62,11 @@ class _Course:
 
     policy: Policy
     memory: Memory
+    hardware: Hardware | None
+    standing: Standing = field(default_factory=Standing)
     due: float = 0.0
     told: int | None = None
+    told_tiers: Mapping[str, int] = field(default_factory=dict)
 
 
 class Scaler:
@@ -74,8 +87,12 @@ class Scaler:
         everyone: Callable[[], Sequence[Status]],
         clock: Clock,
         hands: Hands | None,
+        hardware: Mapping[str, Hardware] = MappingProxyType({}),
     ) -> None:
-        """`hands` is None where others carry the plans out, such as KEDA."""
+        """`hands` is None where others carry the plans out, such as KEDA.
+
+        `hardware` is that of the pools whose replicas are not all on the same.
+        """
         self._stages = {pool: stage for pool, (_, stage) in catalog.pools().items()}
         self._ledger = ledger
         self._plans = plans
@@ -84,7 +101,10 @@ class Scaler:
         self._clock = clock
         self._hands = hands
         self._arrived: Counter[str] = Counter()
-        self._courses = {pool: _Course(policy, Memory()) for pool, policy in policies.items()}
+        self._courses = {
+            pool: _Course(policy, Memory(), hardware.get(pool)) for pool, policy in policies.items()
+        }
+        self._recent: dict[str, deque[Queued]] = {pool: deque(maxlen=RECENT) for pool in policies}
         self._woken = asyncio.Event()
         self._used: dict[str, list[tuple[float, int, int]]] = {pool: [] for pool in policies}
 
@@ -92,12 +112,14 @@ class Scaler:
         """Count a job that came to a pool."""
         event = record.event
         if event.kind is EventKind.STAGE_FINISHED:
-            self._came(str(event.data["next"]))
+            self._came(str(event.data["next"]), record, job)
         elif event.kind is EventKind.SUBMITTED and job and not (job.joined or job.cached):
-            self._came(job.pools[0])
+            self._came(job.pools[0], record, job)
 
-    def _came(self, pool: str) -> None:
+    def _came(self, pool: str, record: Record, job: Job | None) -> None:
         self._arrived[pool] += 1
+        if job is not None and pool in self._recent:
+            self._recent[pool].append(Queued(record.at, job.deadline, job.weight))
         course = self._courses.get(pool)
         if course is not None and course.told == 0:
             # The pool sleeps: it is woken now, not at the policy's next look.
@@ -163,24 +185,30 @@ class Scaler:
                 queue=queues.get(pool),
                 pool=measures.get(pool),
                 arrived=self._arrived[pool],
+                recent=tuple(self._recent[pool]),
                 busy=self._busy(pool, own),
                 first_start=min(stage.load_limit, FIRST_START),
+                hardware=course.hardware,
             )
-            chosen, course.memory = plan(snapshot(seen, now), course.policy, course.memory)
-            self._carry_out(pool, course, chosen)
-            decided.append(_planned(pool, course, chosen, now))
+            view = snapshot(seen, now)
+            chosen, course.memory = plan(view, course.policy, course.memory)
+            planned, drain = _planned(pool, course, chosen, view)
+            self._carry_out(course, planned, drain)
+            decided.append(planned)
         try:
             await self._plans.store(decided)
         except LedgerUnavailable as error:
             _log.warning("plans are not stored: %s", error, extra={"action": "scaler.unstored"})
 
-    def _carry_out(self, pool: str, course: _Course, chosen: Plan) -> None:
-        if course.told != chosen.replicas:
-            facts = {"action": "scaler.planned", "pool": pool, "replicas": chosen.replicas}
-            _log.info("%s: %s", pool, chosen.reason, extra=facts)
-            course.told = chosen.replicas
+    def _carry_out(self, course: _Course, planned: Planned, drain: tuple[str, ...] | None) -> None:
+        pool = planned.pool
+        if (course.told, course.told_tiers) != (planned.replicas, planned.tiers):
+            facts = {"action": "scaler.planned", "pool": pool, "replicas": planned.replicas}
+            _log.info("%s: %s", pool, planned.reason, extra=facts)
+            course.told, course.told_tiers = planned.replicas, planned.tiers
         if self._hands is not None:
-            self._hands.resize(pool, chosen.replicas, chosen.drain)
+            for tier, replicas in (planned.tiers or {"": planned.replicas}).items():
+                self._hands.resize(pool, tier, replicas, drain)
 
     def _busy(self, pool: str, statuses: Sequence[Status]) -> float | None:
         """Mean share of the serving replicas that were busy at the last looks."""
@@ -193,14 +221,27 @@ class Scaler:
         return sum(busy for _, busy, _ in self._used[pool]) / total if total else None
 
 
-def _planned(pool: str, course: _Course, chosen: Plan, now: float) -> Planned:
-    return Planned(
+def _planned(
+    pool: str, course: _Course, chosen: Plan, view: Snapshot
+) -> tuple[Planned, tuple[str, ...] | None]:
+    """The plan to be told, divided among tiers where there are any, and which replicas go."""
+    replicas, reason, tiers, drain = chosen.replicas, chosen.reason, {}, chosen.drain
+    if course.hardware is not None:
+        most = course.policy.limits.maximum
+        division, course.standing = divide(chosen, view, course.hardware, most, course.standing)
+        tiers, drain = dict(division.counts), division.drain
+        replicas = sum(tiers.values())
+        on = " and ".join(f"{n} {name}" for name, n in tiers.items() if n)
+        reason = "; ".join(part for part in (reason, on and f"on {on}", division.why) if part)
+    planned = Planned(
         pool=pool,
-        replicas=chosen.replicas,
+        replicas=replicas,
         recommended=chosen.recommended,
-        reason=chosen.reason,
+        reason=reason,
         policy=course.policy.name,
         tier=chosen.tier,
-        at=now,
+        at=view.now,
         memory=course.memory,
+        tiers=tiers,
     )
+    return planned, drain

@@ -4,13 +4,16 @@ Time is virtual. The policy, the order of claims and the forming of batches are 
 service; what is simulated is the hardware.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from random import Random
 from typing import Final, TypeAlias
 
+from kinesphere.core.scaling.division import divide
 from kinesphere.core.scaling.plan import Policy, plan
-from kinesphere.core.scaling.values import Phase, Plan
+from kinesphere.core.scaling.tiers import Tier
+from kinesphere.core.scaling.values import Phase, Plan, Snapshot
 from kinesphere.elastic.simulator.pool import Machine, PoolState, rental, spare
 from kinesphere.elastic.simulator.queue import Entry
 from kinesphere.elastic.simulator.values import Arrival, Pool, Rental, Result, Run, Step
@@ -166,8 +169,10 @@ class _Simulation:
 
     # ----------------------------------------------------------------------------- replicas
 
-    def _order(self, state: PoolState, ready: float | None = None) -> None:
-        machine = state.order(self._now, ready=ready)
+    def _order(
+        self, state: PoolState, tier: Tier | None = None, ready: float | None = None
+    ) -> None:
+        machine = state.order(self._now, tier=tier, ready=ready)
         if machine is None:
             return
         self._at(machine.ready, self._ready, state, machine)
@@ -209,8 +214,12 @@ class _Simulation:
 
     def _decide(self, state: PoolState, regular: bool) -> None:
         now = self._now
-        decided, state.memory = plan(state.snapshot(now), state.policy, state.memory)
-        self._obey(state, decided)
+        seen = state.snapshot(now)
+        decided, state.memory = plan(seen, state.policy, state.memory)
+        if len(state.pool.tiers) > 1:
+            self._divide(state, decided, seen)
+        else:
+            self._obey(state, decided)
         state.woken = False
         self._note(state, decided)
         if regular:
@@ -226,6 +235,16 @@ class _Simulation:
         elif len(present) > decided.replicas:
             for machine in spare(present, len(present) - decided.replicas):
                 self._drain(state, machine)
+
+    def _divide(self, state: PoolState, decided: Plan, seen: Snapshot) -> None:
+        most = state.policy.limits.maximum
+        division, state.standing = divide(decided, seen, state.hardware, most, state.standing)
+        have = Counter(machine.tier.name for machine in state.present)
+        for tier in state.pool.tiers:
+            for _ in range(division.counts[tier.name] - have[tier.name]):
+                self._order(state, tier)
+        for name in division.drain:
+            self._drain(state, state.machines[name])
 
     def _note(self, state: PoolState, decided: Plan) -> None:
         pool, now = state.pool.name, self._now

@@ -5,8 +5,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from kinesphere.core.admission import Service
-from kinesphere.core.scaling.tiers import Tier
-from kinesphere.elastic.policies import DAYS, Clock, Day, FileTable, Seconds, seconds_of
+from kinesphere.elastic.policies import DAYS, Clock, Day, FileTable, Seconds, TierTable, seconds_of
 from kinesphere.elastic.simulator.values import Pool
 
 DAY: Final = 86_400.0
@@ -17,18 +16,6 @@ class DeadlineRule(FileTable):
 
     times: float = Field(default=2.0, ge=0.0, le=1e6)
     plus: Seconds = 10.0
-
-
-class TierTable(FileTable):
-    """See `kinesphere.core.scaling.tiers.Tier`."""
-
-    name: str = Field(min_length=1)
-    price: float = Field(ge=0.0)
-    speed: float = Field(default=1.0, gt=0.0)
-    spot: bool = False
-    notice: Seconds = 30.0
-    losses: float = Field(default=0.0, ge=0.0, le=3600.0)
-    most: int = Field(default=64, ge=1)
 
 
 class PoolTable(FileTable):
@@ -61,7 +48,7 @@ class PoolTable(FileTable):
             service=Service(self.fixed, self.per_job, self.batch_limit),
             cold_start=self.cold_start,
             replicas=self.replicas,
-            tiers=tuple(Tier(**tier.model_dump()) for tier in self.tiers),
+            tiers=tuple(tier.tier() for tier in self.tiers),
             on_demand=self.on_demand,
         )
 

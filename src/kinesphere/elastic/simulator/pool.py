@@ -13,6 +13,7 @@ from kinesphere.core.batching import (
     BatchTime,
     gather_seconds,
 )
+from kinesphere.core.scaling.division import Hardware, Standing, asked, unit
 from kinesphere.core.scaling.plan import Policy
 from kinesphere.core.scaling.tiers import Tier, next_tier
 from kinesphere.core.scaling.values import (
@@ -64,6 +65,8 @@ class PoolState:
         self.pool = pool
         self.policy = policy
         self.memory = Memory()
+        self.hardware = Hardware(tiers=pool.tiers, on_demand=pool.on_demand)
+        self.standing = Standing()
         self.queue = Queue()
         self.machines: dict[str, Machine] = {}
         self.idle: dict[str, Machine] = {}
@@ -163,9 +166,11 @@ class PoolState:
 
     # --------------------------------------------------------------------------- replicas
 
-    def order(self, now: float, *, ready: float | None = None) -> Machine | None:
-        """Order a replica of the tier that comes next, or None where nothing can be had."""
-        tier = self._next_tier()
+    def order(
+        self, now: float, *, tier: Tier | None = None, ready: float | None = None
+    ) -> Machine | None:
+        """Order a replica of a tier, or of that which comes next; None where there is none."""
+        tier = tier or self._next_tier()
         if tier is None:
             return None
         machine = Machine(
@@ -224,7 +229,9 @@ class PoolState:
         ready_seconds = self._ready_seconds - ready
         share = (self._busy_seconds - busy) / ready_seconds if ready_seconds > 0.0 else 0.0
         gauge.append((now, self._busy_seconds, self._ready_seconds))
-        tier = self.pool.tiers[0] if len(self.pool.tiers) == 1 else self._next_tier()
+        tier = self.pool.tiers[0]
+        if len(self.pool.tiers) > 1:
+            tier = unit(self.hardware, asked(self.hardware, self.service, None))
         base = self._base()
         return Snapshot(
             now=now,
@@ -237,7 +244,7 @@ class PoolState:
             cold_start=self.pool.cold_start,
             slack=max(median(self._slacks), 0.0) if self._slacks else None,
             busy=share,
-            speed=1.0 if tier is None else tier.speed,
+            speed=tier.speed,
         )
 
     def _base(self) -> frozenset[str]:
@@ -272,7 +279,8 @@ def _seen(machine: Machine, base: bool) -> Replica:
         until = machine.ready
     else:
         until = machine.expected
-    return Replica(machine.name, machine.phase, until, machine.tier.speed, base)
+    tier = machine.tier
+    return Replica(machine.name, machine.phase, until, tier.speed, base, tier.name)
 
 
 def rental(machine: Machine, pool: str, ended: float) -> Rental:

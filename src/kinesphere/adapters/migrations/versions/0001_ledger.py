@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("policy", sa.Text, nullable=False),
         sa.Column("tier", sa.Text, nullable=False),
+        sa.Column("tiers", sa.Text, nullable=False),
         sa.Column("at", sa.Double, nullable=False),
         sa.Column("memory", sa.Text, nullable=False),
     )

@@ -1,0 +1,1 @@
+"""Models' weights on this machine: fetched once, verified before use, shared by all replicas."""

@@ -1,0 +1,1 @@
+"""What engines on GPUs share. Imported in replicas' child processes only; torch is not needed."""
