@@ -1,0 +1,1 @@
+"""A double of the vendor's package: see `texgen`."""
