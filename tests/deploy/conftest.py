@@ -1,5 +1,6 @@
 """The chart, rendered once for each set of values."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from kinesphere.deploy import chart
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "kinesphere"
+KUBECTL = Path(sys.executable).with_name("kubectl")
 EXAMPLES = ROOT / "deploy" / "helm" / "examples"
 
 Manifests = dict[str, str]

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from kinesphere.cli.app import app
 from kinesphere.deploy import chart
 from kinesphere.deploy.verification import containers
-from tests.deploy import recorded
-from tests.deploy.conftest import EXAMPLES
+from tests.deploy import apiserver, recorded
+from tests.deploy.conftest import EXAMPLES, KUBECTL
 
 MODELS = "choreo,hymotion,hymotion-lite"
 
@@ -38,6 +38,26 @@ def test_a_cluster_that_has_everything(rich: None) -> None:
     assert found["secret"]["found"] == (
         "kinesphere has broker-url, database-url, link-secret, redis-url"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not KUBECTL.exists(), reason="kubectl is packaged for Linux only")
+def test_kubectl_itself_finds_the_same_over_https(
+    rich: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stood_in, real = tmp_path / "stood-in.json", tmp_path / "real.json"
+    run("check", "--facts", stood_in)
+    with apiserver.serving(tmp_path) as kubeconfig:
+        monkeypatch.setenv("PATH", str(KUBECTL.parent))
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        code, told = run("check", "--context", "here", "--facts", real)
+    assert code == 0, told
+    assert "kinesphere has broker-url, database-url" in told
+    assert "hidden" not in told
+    found, wanted = json.loads(real.read_text()), json.loads(stood_in.read_text())
+    assert set(wanted.pop("groups")) <= set(found.pop("groups"))
+    assert found == wanted
 
 
 def test_what_was_found_decides_what_is_rendered(rich: None, tmp_path: Path) -> None:

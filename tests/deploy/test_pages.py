@@ -18,10 +18,9 @@ import typer
 from kinesphere.cli.app import app
 from kinesphere.deploy import chart
 from kinesphere.deploy.verification import containers, environment
-from tests.deploy.conftest import ROOT, Documents
+from tests.deploy.conftest import KUBECTL, ROOT, Documents
 
 PAGES = ROOT / "docs" / "operations"
-KUBECTL = Path(sys.executable).with_name("kubectl")
 PAGE = (PAGES / "kubernetes.md").read_text("utf-8")
 
 

@@ -34,7 +34,10 @@ async def health() -> Health:
 @router.get(
     "/ready",
     summary="Can it take work?",
-    responses={503: {"model": Readiness, "description": "Not yet, or not any more."}},
+    responses={
+        503: {"model": Readiness, "description": "Not yet, or not any more."},
+        **documented("INVALID_REQUEST"),
+    },
 )
 async def ready(
     response: Response,
