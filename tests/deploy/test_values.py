@@ -87,5 +87,5 @@ def test_versions_agree() -> None:
     text = (CHART / "Chart.yaml").read_text()
     assert re.findall(r"^(?:appV|v)ersion: (.+)$", text, re.MULTILINE) == [__version__] * 2
     package = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    include = package["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert include["deploy/helm/kinesphere"] == "kinesphere/deploy/chart"
+    wheel = package["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["sources"]["deploy/helm/kinesphere"] == "kinesphere/deploy/chart"

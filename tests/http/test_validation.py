@@ -151,7 +151,7 @@ def test_a_form_that_cannot_be_read_is_refused(http: httpx.Client, kind: str, pa
 
 @pytest.mark.parametrize("path", ["/validate", "/v1/meshes"])
 def test_a_form_with_too_many_files_is_refused(http: httpx.Client, path: str) -> None:
-    files = [(f"file{number}", ("a.bvh", b"x")) for number in range(3)]
+    files = [(f"file{number}", ("a.bvh", b"x")) for number in range(6)]
     assert_problem(http.post(path, files=files), 422, "INVALID_REQUEST", "")
 
 

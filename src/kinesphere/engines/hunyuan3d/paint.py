@@ -55,7 +55,7 @@ class Paint:
         digests: str = "",
         offload: bool = False,
     ) -> None:
-        self._root = Path(weights)
+        self._root = Path(weights).absolute()
         self._repository = self._root / repository
         self._subfolder = subfolder
         self._digests = digests

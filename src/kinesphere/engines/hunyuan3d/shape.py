@@ -95,7 +95,7 @@ class Shape:
     ) -> None:
         if precision not in get_args(Precision) or flashvdm not in get_args(FlashVdm):
             raise ValueError(f"precision {precision!r} or flashvdm {flashvdm!r} is unknown")
-        self._root = Path(weights)
+        self._root = Path(weights).absolute()
         self._folder = self._root / folder
         self._turbo_vae = self._root / turbo_vae if flashvdm == "turbo" else None
         self._views = views
