@@ -14,7 +14,7 @@ from kinesphere.adapters import logs
 from kinesphere.adapters.folder import FolderBusy
 from kinesphere.adapters.secret import SecretDamaged
 from kinesphere.cli.exits import Exit, configured, leave
-from kinesphere.engines.catalog import CatalogError, installed, served
+from kinesphere.engines.catalog import CatalogError, served
 from kinesphere.http.limits import UnknownRoute
 from kinesphere.http.server import AddressInUse
 from kinesphere.ports import LedgerUnavailable, StorageFailed
@@ -82,7 +82,14 @@ def run_upgrade() -> None:
 
 
 def _settings(given: Given) -> Settings:
-    fields = asdict(given) | {"replicas": _by_pool(given.replicas)}
+    fields = asdict(given)
+    if given.replicas is not None and given.replicas.strip().isdecimal():
+        # A bare number stands for every pool.
+        try:
+            pools = served(configured(**fields | {"replicas": None})).pools()
+        except CatalogError as error:
+            raise leave(Exit.USAGE, str(error)) from None
+        fields["replicas"] = dict.fromkeys(pools, int(given.replicas))
     settings = configured(**fields)
     if "log_format" not in settings.model_fields_set and sys.stderr.isatty():
         settings = settings.model_copy(update={"log_format": "console"})
@@ -98,14 +105,6 @@ def _run(process: Coroutine[Any, Any, None]) -> None:
         raise leave(Exit.USAGE, str(error)) from None
     except _FAILURES as error:
         raise leave(Exit.FAILED, str(error)) from None
-
-
-def _by_pool(replicas: str | None) -> object:
-    """A bare number stands for every pool."""
-    if replicas is None or not replicas.strip().isdecimal():
-        return replicas
-    count = int(replicas)
-    return {pool: count for model in installed() for pool in model.pools}
 
 
 def _begun(what: str) -> Callable[[str], None]:
