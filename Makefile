@@ -32,7 +32,7 @@ demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
 	@$(BIN)/kinesphere demo --out out/demo
 
 test: .venv/.dev  ## every test
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 2
 
 # The suites that start no server and no engine.
 QUICK := tests/core tests/service tests/formats tests/quality tests/test_settings.py
