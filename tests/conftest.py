@@ -22,6 +22,7 @@ class ByGroup(LoadScopeScheduling):
         return _group(Path(nodeid.partition("::")[0]))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup:
     """See xdist."""
     return ByGroup(config, log)
