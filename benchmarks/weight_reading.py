@@ -1,4 +1,4 @@
-"""How fast a file of weights is read: by plain reads, by its map, and by its map read ahead.
+"""How fast a file of weights is read: by plain reads, by its map, and by its map once announced.
 
     python benchmarks/weight_reading.py --gigabytes 4 --folder /tmp --out out/weight_reading.json
 
@@ -13,12 +13,12 @@ import mmap
 import os
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from kinesphere.engines.gpu.reading import PART, read_ahead
+from kinesphere.engines.gpu.reading import announce
 
 READ = 1 << 20
+PART = 16 << 20
 
 
 def plain(path: Path) -> int:
@@ -36,14 +36,10 @@ def by_map(path: Path) -> int:
         return sum(len(whole[start : start + READ]) for start in range(0, len(whole), READ))
 
 
-def ahead(readers: int) -> Callable[[Path], int]:
-    """The map, with the file announced and threads that read ahead."""
-
-    def run(path: Path) -> int:
-        with read_ahead([path], readers):
-            return by_map(path)
-
-    return run
+def announced(path: Path) -> int:
+    """The map of a file that the system was told of."""
+    announce([path])
+    return by_map(path)
 
 
 def forget(path: Path) -> None:
@@ -61,7 +57,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     path = arguments.folder / "kinesphere-weights.bin"
-    ways = {"plain": plain, "map": by_map} | {f"ahead {n}": ahead(n) for n in (0, 1, 4)}
+    ways = {"plain": plain, "map": by_map, "announced": announced}
     try:
         block = os.urandom(PART)
         with path.open("wb") as file:

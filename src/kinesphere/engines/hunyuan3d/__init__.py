@@ -23,7 +23,8 @@ from kinesphere.settings.hunyuan3d import Hunyuan3dSettings
 LICENCE: Final = "Tencent Hunyuan 3D 2.0 Community License"
 FEWEST_FACES, MOST_FACES = 500, 500_000
 MOST_FACES_PAINTED: Final = 100_000
-"""Unwrapping took 27 s for 20,000 faces on one core, and an hour for 400,000 (issue 170)."""
+"""Unwrapping took 27 s for 20,000 faces on one core, and an hour for 400,000 (Hunyuan3D-2 on
+GitHub, #170)."""
 _FAMILIES: Final = ("hunyuan3d-2mini", "hunyuan3d-2mv", "hunyuan3d-2")
 
 
@@ -111,7 +112,7 @@ def _texture(settings: Hunyuan3dSettings) -> Stage:
         name="texture",
         engine="kinesphere.engines.hunyuan3d.paint:Paint",
         batch_limit=1,
-        # 87 s on an A100 (a user in the vendor's issue 127).
+        # 87 s on an A100 (a user, Hunyuan3D-2 on GitHub, #127).
         seconds=(0.0, 85.0),
         load_limit=1_800.0,
         run_limit=1_800.0,

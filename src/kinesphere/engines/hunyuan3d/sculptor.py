@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from kinesphere.engines.gpu.files import invalid, missing
-from kinesphere.engines.gpu.reading import read_ahead
+from kinesphere.engines.gpu.reading import announce
 from kinesphere.engines.hunyuan3d.checkpoint import PARTS, Checkpoint
 from kinesphere.engines.hunyuan3d.finishing import Faces, Floats
 
@@ -77,6 +77,7 @@ class Sculptor:
             NotLoadable: The vendor's package is not installed, or the weights do not fit its code.
         """
         began = time.monotonic()
+        announce([checkpoint.weights])
         torch, vendor = _imported(checkpoint.folder.parent.parent)
         if manner.tf32:
             torch.set_float32_matmul_precision("high")
@@ -84,8 +85,7 @@ class Sculptor:
         if device == "cpu" and precision == "float16":
             precision = "float32"
         dtype = getattr(torch, precision)
-        with read_ahead([checkpoint.weights]):
-            pipeline = _read(vendor, torch, checkpoint, dtype)
+        pipeline = _read(vendor, torch, checkpoint, dtype)
         if manner.flashvdm != "off":
             if turbo_vae is not None:
                 pipeline.vae = _read_vae(vendor, turbo_vae, dtype)

@@ -61,7 +61,7 @@ def _family(
             seconds=seconds,
         )
 
-    # 17 s on an A100 for the whole of the first (a user in the vendor's issue 127).
+    # 17 s on an A100 for the whole of the first (a user, Hunyuan3D-2 on GitHub, #127).
     return (
         one("", "", 50, 2, (2.0, 15.0)),
         one("-fast", ", guidance distilled", 30, 1, (2.0, 9.0)),

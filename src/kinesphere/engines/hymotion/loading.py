@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from kinesphere.engines.gpu.files import invalid
+from kinesphere.engines.gpu.reading import announce
 from kinesphere.engines.hymotion.checkout import Config, Files, Vendor, imported
 from kinesphere.engines.hymotion.rig import skeleton_of
 from kinesphere.formats.clip import Floats, Skeleton
@@ -72,6 +73,8 @@ def read(files: Files, manner: Manner, device: str) -> Loaded:
     Raises:
         NotLoadable: The files are not those of this model, or something of it is missing.
     """
+    encoders = (file for folder in files.encoders.values() for file in sorted(folder.glob("*")))
+    announce([files.checkpoint, *encoders])
     torch = import_module("torch")
     config = Config.read(files)
     vendor = imported(files)
