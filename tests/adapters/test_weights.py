@@ -203,7 +203,8 @@ async def test_a_stopped_pull_is_gone_on_with(site: Web, tmp_path: Path) -> None
     assert sum(heard) == left.manifest.size
     again = [asked for path, asked in site.asked if path == BIG]
     assert len(again) < -(-len(FILES[BIG]) // BRISK.part)
-    assert len(set(again) & kept) <= BRISK.at_a_time, "only what was in flight"
+    # As many as failed, and as many as had begun in their places.
+    assert len(set(again) & kept) <= 2 * BRISK.at_a_time, "only what was in flight"
 
 
 async def test_the_next_source_is_asked_where_one_has_it_not(site: Web, tmp_path: Path) -> None:

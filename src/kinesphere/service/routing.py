@@ -42,11 +42,13 @@ class Router:
         self._lite_wait = lite_wait
         self._known: Mapping[str, Release] = {}
         self._until = -math.inf
+        self._changes = 0
         self._behind: dict[str, bool] = {}
 
     def forget(self) -> None:
         """Look at the releases again for the next request."""
         self._until = -math.inf
+        self._changes += 1
 
     async def choose(
         self, task: Task, pinned: str | None, caller: Caller, check: Callable[[Model], T]
@@ -97,8 +99,12 @@ class Router:
         if now >= self._until:
             # Before the look: of many requests at once, one looks, and the others go on.
             self._until = now + FRESH
+            changes = self._changes
             with suppress(LedgerUnavailable):
-                self._known = await self._releases.current()
+                known = await self._releases.current()
+                # A look that began before a change may end after one that began later.
+                if changes == self._changes:
+                    self._known = known
         return self._known.get(task)
 
     async def _split(self, task: Task) -> Split | None:

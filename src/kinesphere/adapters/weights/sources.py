@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from kinesphere.core.weights import check_source
+from kinesphere.core.weights import ManifestInvalid, check_source
 
 SILENCE: Final = 30.0
 """Seconds without a byte after which a request is given up and made again."""
@@ -50,10 +50,14 @@ def opened(address: str) -> Source:
 class _Guarded(HTTPRedirectHandler):
     """No redirect leads to where a manifest may not."""
 
-    def redirect_request(self, *words: Any) -> Request | None:
-        # The last word is where to.
-        check_source(words[-1])
-        return super().redirect_request(*words)
+    def redirect_request(self, req: Request, fp: Any, *words: Any) -> Request | None:
+        try:
+            # The last word is where to.
+            check_source(words[-1])
+        except ManifestInvalid:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, *words)
 
 
 class HttpSource:
