@@ -60,13 +60,14 @@ class Busy:
 
 
 class Store(MemoryReleases):
-    """Releases that can be out of reach."""
+    """Releases that can be out of reach, and take a moment as those of a database do."""
 
     silent = False
 
     async def current(self) -> Mapping[str, Release]:
         if self.silent:
             raise LedgerUnavailable("silent")
+        await asyncio.sleep(0)
         return await super().current()
 
 
@@ -243,6 +244,16 @@ async def test_a_release_is_followed_within_a_second_and_at_once_where_it_was_or
     assert (back.stable, back.canary) == ("new", "old")
     await place.rollouts.order("motion", Order.ABORT)
     assert await chosen(here) == ("new", Routed.RELEASE)
+
+
+async def test_of_many_requests_after_an_order_none_is_answered_by_what_was_before() -> None:
+    place = Place()
+    here = place.router()
+    place.rollouts = place.process(here.forget)
+    assert await chosen(here) == ("old", Routed.DEFAULT)
+    await place.rollouts.start("motion", "new", replace(HALF, steps=(100.0,)))
+    all_at_once = await asyncio.gather(*(chosen(here) for _ in range(16)))
+    assert set(all_at_once) == {("new", Routed.RELEASE)}
 
 
 async def test_what_the_canary_refuses_goes_to_the_stable_model() -> None:

@@ -1,5 +1,6 @@
 """Choosing the model of a new job, by what releases and replicas say now."""
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -43,12 +44,14 @@ class Router:
         self._known: Mapping[str, Release] = {}
         self._until = -math.inf
         self._changes = 0
+        self._changed = True
+        self._looking = asyncio.Lock()
         self._behind: dict[str, bool] = {}
 
     def forget(self) -> None:
-        """Look at the releases again for the next request."""
-        self._until = -math.inf
+        """Answer no request from now on before the releases were looked at again."""
         self._changes += 1
+        self._changed = True
 
     async def choose(
         self, task: Task, pinned: str | None, caller: Caller, check: Callable[[Model], T]
@@ -95,17 +98,23 @@ class Router:
 
     async def _release(self, task: Task) -> Release | None:
         """The task's last release, as it was within the last second."""
-        now = self._clock.monotonic()
-        if now >= self._until:
-            # Before the look: of many requests at once, one looks, and the others go on.
-            self._until = now + FRESH
-            changes = self._changes
-            with suppress(LedgerUnavailable):
-                known = await self._releases.current()
-                # A look that began before a change may end after one that began later.
-                if changes == self._changes:
-                    self._known = known
+        if self._changed:
+            async with self._looking:
+                if self._changed:
+                    await self._look()
+        elif self._clock.monotonic() >= self._until:
+            # Of many requests at once, one looks, and the others go on.
+            await self._look()
         return self._known.get(task)
+
+    async def _look(self) -> None:
+        self._until = self._clock.monotonic() + FRESH
+        changes = self._changes
+        with suppress(LedgerUnavailable):
+            known = await self._releases.current()
+            # A look that began before a change may end after one that began later.
+            if changes == self._changes:
+                self._known, self._changed = known, False
 
     async def _split(self, task: Task) -> Split | None:
         release = await self._release(task)
