@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +23,11 @@ MODELS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of two simulated models."""
+@pytest.fixture
+def released(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server of simulated models that had no release."""
     environment = {"KINESPHERE_SIMULATED": json.dumps(MODELS), "KINESPHERE_MODELS": "old,new,fat"}
-    running = ServerProcess(tmp_path_factory.mktemp("released") / "data", environment)
+    running = ServerProcess(tmp_path / "data", environment)
     try:
         yield running.start(ready=False)
         assert running.stop() == 0
