@@ -77,6 +77,7 @@ def test_a_picture_is_told_by_what_it_holds(
         (pictures.png(), ("-d", "3"), "--duration is for motions"),
         (pictures.png(), ("--model", "choreo"), "MODEL_UNKNOWN"),
         (pictures.png(), ("--mask", "broken"), "IMAGE_REJECTED"),
+        (pictures.png(), ("--back", "cup"), "back is not taken"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else None,
 )

@@ -64,14 +64,16 @@ def test_a_picture_is_sent_as_a_form(
     faulty.on("POST /v1/meshes", answer(job(task="mesh"), 202))
     (tmp_path / "cup.png").write_bytes(PICTURE)
     made = connect(faulty.url).submit_mesh(
-        tmp_path / "cup.png", mask=b"white", texture=False, faces=5000, seed=7, format="obj",
-        model="relief", priority=8, deadline=datetime(2031, 3, 1, tzinfo=UTC),
+        tmp_path / "cup.png", mask=b"white", sides={"back": tmp_path / "cup.png"}, texture=False,
+        faces=5000, seed=7, format="obj", model="relief", priority=8,
+        deadline=datetime(2031, 3, 1, tzinfo=UTC),
     )  # fmt: skip
     assert (made.id, made.task) == (JOB, "mesh")
     (heard,) = faulty.heard
     assert form(heard) == {
         "image": ("cup.png", PICTURE),
         "mask": ("mask", b"white"),
+        "back": ("cup.png", PICTURE),
         "texture": (None, b"false"),
         "faces": (None, b"5000"),
         "seed": (None, b"7"),
@@ -118,7 +120,8 @@ def test_a_refused_picture_is_not_sent_again(connect: Connect, faulty: FaultySer
     [
         ({}, "give one of them"),
         ({"picture": PICTURE, "image_url": "https://example.com/"}, "give one of them"),
-        ({"image_url": "https://example.com/", "mask": b"white"}, "a mask goes with a picture"),
+        ({"image_url": "https://example.com/", "mask": b"white"}, "go with a picture that is sent"),
+        ({"picture": PICTURE, "sides": {"top": PICTURE}}, "no side is named 'top'"),
         ({"picture": PICTURE, "deadline": datetime(2031, 3, 1)}, "time zone"),
     ],
 )

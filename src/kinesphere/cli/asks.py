@@ -1,7 +1,7 @@
 """What `kinesphere generate` can be asked for: a motion of a prompt, a mesh of a picture."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -107,6 +107,7 @@ class MeshOfPicture:
     path: Path
     picture: bytes
     mask: bytes | None
+    sides: Mapping[str, bytes]
     texture: bool
     faces: int | None
     choices: Choices
@@ -121,8 +122,8 @@ class MeshOfPicture:
         """See `Ask`."""
         c = self.choices
         return client.submit_mesh(
-            self.picture, mask=self.mask, texture=self.texture, faces=self.faces, seed=c.seed,
-            format=c.format, model=c.model, cache=c.cache,
+            self.picture, mask=self.mask, sides=self.sides, texture=self.texture, faces=self.faces,
+            seed=c.seed, format=c.format, model=c.model, cache=c.cache,
         )  # fmt: skip
 
     async def submit(self, service: "Service", caller: "Caller") -> "Accepted":
@@ -132,7 +133,7 @@ class MeshOfPicture:
             texture=self.texture, faces=self.faces, seed=c.seed, format=c.format, model=c.model,
             cache=c.cache,
         )  # fmt: skip
-        return await service.intake.mesh(ask, self.picture, self.mask, caller)
+        return await service.intake.mesh(ask, self.picture, self.mask, caller, sides=self.sides)
 
     def drawn(self, data: bytes, name: str) -> bytes:
         """See `Ask`: the mesh from around."""
@@ -160,6 +161,7 @@ class Options:
 
     duration: float | None = None
     mask: Path | None = None
+    sides: Mapping[str, Path] = field(default_factory=dict)
     texture: bool = True
     faces: int | None = None
 
@@ -173,11 +175,17 @@ def asked(what: str, choices: Choices, options: Options, out: Path | None) -> As
     if _is_picture(path):
         if options.duration is not None:
             raise leave(Exit.USAGE, "--duration is for motions, and a picture makes a mesh")
-        mask = None if options.mask is None else _read(options.mask)
-        chosen = _with_format(choices, "mesh", out)
-        return MeshOfPicture(path, _read(path), mask, options.texture, options.faces, chosen)
-    if options.mask is not None or options.faces is not None or not options.texture:
-        told = "--mask, --no-texture and --faces are for meshes"
+        return MeshOfPicture(
+            path,
+            _read(path),
+            None if options.mask is None else _read(options.mask),
+            {side: _read(given) for side, given in options.sides.items()},
+            options.texture,
+            options.faces,
+            _with_format(choices, "mesh", out),
+        )
+    if options != replace(Options(), duration=options.duration):
+        told = "--mask, --left, --back, --right, --no-texture and --faces are for meshes"
         raise leave(Exit.USAGE, f"{told}, and {what!r} is no picture file")
     duration = DEFAULT_DURATION if options.duration is None else options.duration
     return MotionOfPrompt(what, duration, _with_format(choices, "motion", out))

@@ -1,5 +1,6 @@
 """Asking for meshes: pictures read from the disk, sent, waited for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ from kinesphere.client.downloads import awaited
 from kinesphere.client.effects import Flow, Upload, Work
 from kinesphere.client.flows import Flows, OnProgress
 from kinesphere.client.values import Job, MeshOptions, owned, read
+from kinesphere.core.requests import SIDES
 
 
 def submit_mesh(
@@ -16,16 +18,20 @@ def submit_mesh(
     """Ask for a mesh of a picture, or of the one at an address.
 
     Raises:
-        ValueError: Neither or both were given, or a mask for a picture that is fetched.
+        ValueError: Neither or both were given, a mask or sides for a picture that is fetched, or a
+            side that is none.
         OSError: A file cannot be read.
     """
     if (picture is None) == (image_url is None):
         raise ValueError("a mesh is made of a picture or of an image_url: give one of them")
     mask = options.get("mask")
-    if mask is not None and picture is None:
-        raise ValueError("a mask goes with a picture that is sent, not with an image_url")
+    sides: Mapping[str, bytes | Path] = options.get("sides", {})
+    if picture is None and (mask is not None or sides):
+        raise ValueError("a mask or sides go with a picture that is sent, not with an image_url")
+    if unknown := [name for name in sides if name not in SIDES]:
+        raise ValueError(f"no side is named {unknown[0]!r}; there are {', '.join(SIDES)}")
     files = []
-    for field, given in (("image", picture), ("mask", mask)):
+    for field, given in (("image", picture), ("mask", mask), *sides.items()):
         if isinstance(given, bytes):
             files.append(Upload(field, field, given))
         elif given is not None:

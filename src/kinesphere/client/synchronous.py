@@ -138,7 +138,8 @@ class Client:
 
         Raises:
             Rejected: The picture or the request is not right; `errors` says which fields.
-            ValueError: Not one picture, a mask without one, or a deadline without a time zone.
+            ValueError: Not one picture, a mask or sides without one, a side that is none, or a
+                deadline without a time zone.
             OSError: A file cannot be read.
         """
         return self._run(submit_mesh(self._flows, picture, image_url, options))

@@ -1,5 +1,6 @@
 """What the server tells, as values. Fields that a newer server adds are passed over."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -191,6 +192,7 @@ class Model:
     max_duration: float | None = None
     min_faces: int | None = None
     max_faces: int | None = None
+    sides: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
     default: bool = False
     embedded: bool = False
@@ -324,11 +326,14 @@ class MeshOptions(TypedDict, total=False):
 
     Attributes:
         mask: A picture that is white where the object is. With a picture that is sent only.
+        sides: Further pictures, by `left`, `back` and `right`, for models that take them (their
+            `sides`); the picture itself is the front. With a picture that is sent only.
         texture: Whether to texture it, as when left out; without, the shape is all.
         faces: Triangles, met within 5 %; as the model sees fit when left out.
     """
 
     mask: bytes | Path | None
+    sides: Mapping[str, bytes | Path]
     texture: bool
     faces: int | None
     seed: int | None

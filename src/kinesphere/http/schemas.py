@@ -188,6 +188,10 @@ class ModelView(BaseModel):
     max_duration: float | None = Field(description="Seconds.")
     min_faces: int | None = Field(description="Of a mesh.")
     max_faces: int | None = Field(description="Of a mesh.")
+    sides: list[str] = Field(
+        description="Further pictures that a request for a mesh may bring, beside the front: "
+        "`left`, `back`, `right`."
+    )
     pools: list[str] = Field(description="One a stage, in order.")
     default: bool = Field(
         description="Whether it answers when no model is named: the one that a release promoted "
@@ -232,22 +236,11 @@ class ReplicaView(BaseModel):
         description="The last start, by phase.",
     )
     last_error: str = Field(examples=[""], description="What went wrong last; empty for nothing.")
-
-
-class PoolView(BaseModel):
-    """A pool: its replicas and what waits for them."""
-
-    name: str
-    model: ModelRef
-    replicas: dict[str, int] = Field(description="How many are in each state.")
-    waiting: int = Field(description="Jobs queued, those backing off included.")
-    running: int
-    oldest_wait: float | None = Field(description="Seconds that the first in line has waited.")
-    batch_limit: int
-    batch_seconds: float = Field(description="Time of a full batch.")
-    measured: bool = Field(description="Whether that was measured, or is a first guess.")
-    detail: str = Field(description="Why no replica is ready, if so.")
-    members: list[ReplicaView] = Field(description="Each replica.")
+    tier: str = Field(
+        examples=["l4"], description="Class of hardware; empty where it was not told."
+    )
+    jobs: int = Field(examples=[412], description="Jobs that it finished, successfully.")
+    health: "DeviceHealth | None" = Field(description="Of its GPU; null where none is read.")
 
 
 class PlanView(BaseModel):
@@ -267,6 +260,60 @@ class PlanView(BaseModel):
     policy: str = Field(description="The policy that decided.")
     tier: str = Field(description="`larger` where more of the same hardware would not help.")
     at: datetime = Field(description="When it was decided.")
+
+
+class RecentView(BaseModel):
+    """What a pool's model did lately; what was served from before is left out."""
+
+    seconds: float = Field(examples=[300.0], description="Of how long this tells.")
+    succeeded: int = Field(examples=[42], description="Jobs that were made.")
+    failed: int = Field(examples=[0], description="Jobs that failed.")
+    p50: float | None = Field(
+        examples=[0.4], description="Seconds from acceptance to success; null where none was made."
+    )
+    p95: float | None = Field(examples=[0.9], description="As `p50`; one in twenty took longer.")
+
+
+class PoolCost(BaseModel):
+    """What a pool costs, by the prices of the policy file."""
+
+    hour: float = Field(examples=[1.2], description="Of its replicas as they are now.")
+    asset: float | None = Field(
+        examples=[0.0024],
+        description="Of one asset lately, idle time included; null where none was made.",
+    )
+    currency: str = Field(examples=["USD"], description="Empty where the policy file names none.")
+
+
+class DeviceHealth(BaseModel):
+    """What a device told when it was last read; null is what it does not tell."""
+
+    used_bytes: int | None = Field(examples=[9_663_676_416], description="Memory in use by all.")
+    busy: float | None = Field(examples=[0.87], description="Share of time in which it worked.")
+    celsius: float | None = Field(examples=[61.0], description="Temperature of the chip.")
+    watts: float | None = Field(examples=[58.0], description="Power drawn.")
+    throttled: bool | None = Field(
+        examples=[False], description="Whether its clocks are held down."
+    )
+
+
+class PoolView(BaseModel):
+    """A pool: its replicas and what waits for them."""
+
+    name: str
+    model: ModelRef
+    replicas: dict[str, int] = Field(description="How many are in each state.")
+    waiting: int = Field(description="Jobs queued, those backing off included.")
+    running: int
+    oldest_wait: float | None = Field(description="Seconds that the first in line has waited.")
+    batch_limit: int
+    batch_seconds: float = Field(description="Time of a full batch.")
+    measured: bool = Field(description="Whether that was measured, or is a first guess.")
+    detail: str = Field(description="Why no replica is ready, if so.")
+    members: list[ReplicaView] = Field(description="Each replica.")
+    plan: PlanView | None = Field(description="Null where no policy scales the pool.")
+    recent: RecentView
+    cost: PoolCost | None = Field(description="Null where no price is known.")
 
 
 class PoolList(BaseModel):

@@ -6,17 +6,21 @@ from kinesphere.core.admission import Estimate
 from kinesphere.core.catalog import Model
 from kinesphere.core.failures import Failure, kind
 from kinesphere.core.jobs import Job
-from kinesphere.core.replicas import Status
+from kinesphere.core.replicas import Health, Status
 from kinesphere.core.webhooks import Delivery, DeliveryState
 from kinesphere.http.schemas import (
     ArtifactView,
+    DeviceHealth,
     ErrorView,
     EtaBasis,
     EtaView,
     JobView,
     ModelRef,
     ModelView,
+    PlanView,
+    PoolCost,
     PoolView,
+    RecentView,
     ReplicaView,
     StageView,
     WebhookBody,
@@ -24,7 +28,7 @@ from kinesphere.http.schemas import (
     instant,
     moment,
 )
-from kinesphere.ports import Progress, Record
+from kinesphere.ports import Planned, Progress, Record
 
 if TYPE_CHECKING:
     from kinesphere.service import Pool, Service
@@ -154,6 +158,7 @@ def model_view(model: Model, *, default: bool) -> ModelView:
         max_duration=longest,
         min_faces=fewest,
         max_faces=most,
+        sides=list(model.sides),
         pools=list(model.pools),
         default=default,
         embedded=model.embedded,
@@ -179,6 +184,31 @@ def pool_view(pool: "Pool", now: float) -> PoolView:
         measured=pool.status.measured,
         detail=pool.status.detail,
         members=[_replica_view(replica) for replica in pool.status.members],
+        plan=None if pool.plan is None else plan_view(pool.plan),
+        recent=RecentView(
+            seconds=round(pool.recent.seconds, 3),
+            succeeded=pool.recent.succeeded,
+            failed=pool.recent.failed,
+            p50=pool.recent.p50,
+            p95=pool.recent.p95,
+        ),
+        cost=None
+        if pool.price is None
+        else PoolCost(hour=pool.price, asset=pool.asset_price, currency=pool.currency),
+    )
+
+
+def plan_view(planned: Planned) -> PlanView:
+    """What the scaler decided, and why."""
+    return PlanView(
+        pool=planned.pool,
+        replicas=planned.replicas,
+        tiers=dict(planned.tiers),
+        recommended=planned.recommended,
+        reason=planned.reason,
+        policy=planned.policy,
+        tier=planned.tier,
+        at=instant(planned.at),
     )
 
 
@@ -198,6 +228,19 @@ def _replica_view(replica: Status) -> ReplicaView:
         batch_limit=place.batch_limit,
         start_seconds={phase: round(took, 4) for phase, took in replica.phases.items()},
         last_error=replica.last_error,
+        tier=replica.tier,
+        jobs=replica.jobs,
+        health=None if replica.health is None else _health(replica.health),
+    )
+
+
+def _health(told: Health) -> DeviceHealth:
+    return DeviceHealth(
+        used_bytes=told.used,
+        busy=told.busy,
+        celsius=told.celsius,
+        watts=told.watts,
+        throttled=told.throttled,
     )
 
 
