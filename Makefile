@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio cluster test check fix lint types architecture docs clean
+.PHONY: help demo studio cluster benchmark test check fix lint types architecture docs clean
 
 help:  ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,10 @@ architecture: .venv/.dev  ## imports point one way
 
 cluster: .venv/.dev  ## PostgreSQL, Redis, S3, two APIs, workers and nginx, and a motion through it
 	@$(BIN)/python -m deploy.onebox.cluster
+
+benchmark: .venv/.dev  ## Kinesphere against its peers, on this machine: about half an hour
+	@$(UV) sync --locked --inexact --extra cluster --group benchmarks
+	@$(BIN)/python -m benchmarks.peers
 
 docs: .venv/.dev  ## write the pages that are made from the code
 	@$(BIN)/python -m kinesphere.settings.reference > docs/settings.md

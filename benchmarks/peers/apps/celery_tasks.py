@@ -1,0 +1,23 @@
+"""Celery: as it comes, or hardened with what its documentation says about lost tasks."""
+
+import os
+
+from celery import Celery
+from engine import Engine
+
+app = Celery("tasks", broker=os.environ["PEERS_REDIS"], backend=os.environ["PEERS_REDIS"])
+if os.environ.get("PEERS_HARDENED"):
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        broker_transport_options={"visibility_timeout": 60},
+    )
+_engine: Engine | None = None
+
+
+@app.task
+def call(job: str) -> str:
+    global _engine
+    _engine = _engine or Engine()
+    return _engine.run([job])[0]

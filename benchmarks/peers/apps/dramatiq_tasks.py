@@ -1,0 +1,21 @@
+"""Dramatiq over Redis, with results."""
+
+import os
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.results import Results
+from dramatiq.results.backends import RedisBackend
+from engine import Engine
+
+broker = RedisBroker(url=os.environ["PEERS_REDIS"])
+broker.add_middleware(Results(backend=RedisBackend(url=os.environ["PEERS_REDIS"])))
+dramatiq.set_broker(broker)
+_engine: Engine | None = None
+
+
+@dramatiq.actor(store_results=True)
+def call(job: str) -> str:
+    global _engine
+    _engine = _engine or Engine()
+    return _engine.run([job])[0]
