@@ -45,7 +45,8 @@ def fill(path: Path, copies: range) -> None:
         ((last,),) = connection.execute("SELECT max(seq) FROM events WHERE job_id NOT LIKE '00%'")
         for n in copies:
             connection.execute(
-                f"INSERT INTO jobs SELECT {chosen} FROM jobs, (SELECT {n} AS n) WHERE id NOT LIKE '00%'"
+                f"INSERT INTO jobs SELECT {chosen} FROM jobs, (SELECT {n} AS n) "
+                "WHERE id NOT LIKE '00%'"
             )
             connection.execute(
                 f"INSERT INTO events SELECT seq + {n} * {last}, numbered(job_id, {n}), at, kind, "
