@@ -44,8 +44,11 @@ studio: src/kinesphere/studio/index.html  ## build the page that the server show
 demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
 	@$(BIN)/kinesphere demo --out out/demo
 
+# The order of the tests is shuffled by it: another finds what depends on the order.
+SEED ?= 20261122
+
 test: .venv/.dev  ## every test
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --randomly-seed=$(SEED)
 
 # The suites that start no server and no engine.
 QUICK := tests/core tests/service tests/formats tests/quality tests/test_settings.py

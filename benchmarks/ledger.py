@@ -20,6 +20,7 @@ from ulid import ULID
 
 from kinesphere.adapters.artifacts_local import LocalArtifacts
 from kinesphere.adapters.clock import SystemClock
+from kinesphere.adapters.errands import ChildErrands
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.ledger_memory import MemoryLedger
@@ -117,6 +118,7 @@ async def asked(folder: Path, requests: int, *, cached: bool) -> dict[str, float
         catalog=Catalog((model,)), ledger=ledger, hints=EmbeddedHints(clock), feed=feed,
         artifacts=artifacts, pools=NoPools(), releases=ledger.releases, plans=ledger.plans,
         clock=clock, new_id=lambda: str(ULID()), new_seed=lambda: 1, terms=Terms(),
+        errands=ChildErrands(clock), player=ChildErrands(clock),
     ).intake  # fmt: skip
     ask = MotionAsk(prompt=str(REQUEST["prompt"]))
     if cached:

@@ -30,12 +30,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the cluster, whatever the order was shuffled to."""
-    items.sort(key=lambda item: _group(Path(item.nodeid.partition("::")[0])) != "cluster")
+    """Begin with what takes longest, whatever the order was shuffled to.
+
+    Else one process would be left with it at the end, and the other with nothing.
+    """
+    items.sort(key=lambda item: _place(_group(Path(item.nodeid.partition("::")[0]))))
+
+
+_LONG = (
+    "cluster",
+    "studio",
+    "observability",
+    "tests/deploy/test_image.py",
+    "tests/engines/hunyuan3d",
+)
+
+
+def _place(group: str) -> int:
+    places = (place for place, name in enumerate(_LONG) if group.startswith(name))
+    return next(places, len(_LONG))
 
 
 def _group(path: Path) -> str:
     if path.is_relative_to("tests/cluster") or path.match("chaos/test_cluster_*.py"):
         return "cluster"
-    # One server, one Prometheus, for all of them.
-    return "observability" if path.is_relative_to("tests/observability") else str(path)
+    # One server, one Prometheus, for all of them; and one browser for those of the studio.
+    shared = (name for name in ("observability", "studio") if path.is_relative_to(f"tests/{name}"))
+    return next(shared, str(path))

@@ -11,8 +11,8 @@ from tests.cli.conftest import Run
 from tests.servers import ServerProcess
 
 COMMANDS = (
-    "serve", "generate", "validate", "jobs", "show", "cancel", "revive", "convert", "models",
-    "pools", "keys", "simulate", "doctor", "demo",
+    "serve", "generate", "validate", "jobs", "show", "cancel", "revive", "live", "convert",
+    "models", "pools", "keys", "simulate", "doctor", "demo",
 )  # fmt: skip
 NOBODY = "http://127.0.0.1:1"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from deploy.onebox.debian import install
 
@@ -48,6 +49,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     root = folder / "debian.tar"
     words = ["--variant=minbase", f"--include={INSIDE}", "bookworm", str(root)]
     subprocess.run([install("mmdebstrap", "mmdebstrap"), *words], check=True, capture_output=True)
+    # It is taken along as it lies there. Its build heeds no options of the make that tests.
+    plain_environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    subprocess.run(
+        ["make", "studio"], cwd=ROOT, env=plain_environment, check=True, capture_output=True
+    )
     made = Store(folder)
     plain = made("from", "scratch")
     made("add", "-q", plain, root, "/")
@@ -93,6 +99,7 @@ def test_it_serves_a_motion_and_leaves_when_told(store: Store, tmp_path: Path) -
         try:
             lines = (json.loads(line) for line in process.stderr if line.startswith(b"{"))
             url = next(line["url"] for line in lines if line.get("action") == "server.listening")
+            assert '<div id="app">' in httpx.get(url).text
             with Client(url) as client:
                 job = client.wait(client.submit("a man walks", duration=2), timeout=120)
                 assert client.download(job, to=tmp_path / "w.bvh").stat().st_size > 10_000

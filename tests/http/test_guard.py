@@ -72,7 +72,11 @@ async def test_it_does_not_matter_to_what_is_open(closed: Identity) -> None:
 async def test_a_websocket_of_a_stranger_is_not_opened(closed: Identity) -> None:
     inside, sent = await passed(closed, type="websocket", path="/v1/live/x")
     assert inside.scopes == []
-    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert [each["type"] for each in sent] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    assert sent[0]["status"] == 401
 
 
 async def test_without_authentication_everybody_is_local_and_may_operate() -> None:

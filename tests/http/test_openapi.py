@@ -10,7 +10,7 @@ import pytest
 from kinesphere.core.failures import KINDS
 
 Json = dict[str, Any]
-NO_BODY = {"204", "304"}
+NO_BODY = {"101", "204", "304"}
 
 
 @pytest.fixture(scope="module")

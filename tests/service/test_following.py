@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kinesphere.adapters.artifacts_local import LocalArtifacts
+from kinesphere.adapters.errands import ChildErrands
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.ledger_memory import MemoryLedger
@@ -57,6 +58,8 @@ def service(ledger: MemoryLedger, feed: EmbeddedFeed, clock: VirtualClock, folde
         new_id=str,
         new_seed=int,
         terms=Terms(),
+        errands=ChildErrands(clock),
+        player=ChildErrands(clock),
     )
 
 

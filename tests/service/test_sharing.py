@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kinesphere.adapters.artifacts_local import LocalArtifacts
+from kinesphere.adapters.errands import ChildErrands
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.ledger_memory import MemoryLedger
@@ -66,6 +67,8 @@ class Place:
             new_id=lambda: f"J{next(numbers):02d}",
             new_seed=lambda: next(numbers),
             terms=Terms(**terms),
+            errands=ChildErrands(self.clock),
+            player=ChildErrands(self.clock),
         )
 
     async def ask(self, ask: MotionAsk = WALK, caller: Caller = ANN, key: str | None = None) -> Job:

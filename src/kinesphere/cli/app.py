@@ -152,6 +152,37 @@ def revive(job_id: JobId, as_json: AsJson = False, url: Url = None) -> None:
 
 
 @app.command()
+def live(
+    *,
+    job_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A job; left out, what is said is played.")
+    ] = None,
+    say: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROMPT", help="Let a motion follow. May be given again."),
+    ] = None,
+    duration: Annotated[
+        float, typer.Option("--duration", "-d", help="Seconds of each motion that is said.")
+    ] = 4.0,
+    vmc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]", help="Send poses there by the VMC protocol; port 39539."
+        ),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=4.0, help="Play so many times as fast.")
+    ] = 1.0,
+    url: Url = None,
+) -> None:
+    """Play a motion, or several as one, as they come; also to Unity, Unreal and VSeeFace."""
+    from kinesphere.cli.live import Played, run
+
+    run(Played(job_id, say or [], duration, loop, speed), vmc, url)
+
+
+@app.command()
 def convert(
     job_id: JobId,
     format: Annotated[str, typer.Argument(metavar="FORMAT", help="Such as glb, fbx or stl.")],

@@ -78,6 +78,10 @@ class Model:
         size: What its work grows with; None where all requests take alike.
         examine: "package.module:function" that reads a request cheaply before it is accepted and
             raises `Rejected`; imported in the API process, so it must be light. "" for none.
+        understand: "package.module:function" that tells what the model understands of a prompt: a
+            `core.understanding.Understanding`. As light as `examine`. "" for none.
+        find: "package.module:function" that finds the object in a picture as the model would; run
+            in a process apart, see `kinesphere.ports.Errands`. "" for none.
         rank: Which model answers when none is pinned: the highest that fits the devices.
         lite_of: Name of the model that this is the lighter form of, or "".
         embedded: Whether it runs on any CPU, with nothing to download.
@@ -100,6 +104,8 @@ class Model:
     sides: tuple[str, ...] = ()
     size: Size | None = None
     examine: str = ""
+    understand: str = ""
+    find: str = ""
     rank: int = 0
     lite_of: str = ""
     embedded: bool = False

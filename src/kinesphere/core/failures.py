@@ -74,15 +74,19 @@ def _kinds() -> dict[str, ErrorKind]:
         "ARTIFACT_NOT_FOUND": "There is no such artifact, or it was removed by retention.",
         "LINK_INVALID": "The link's signature does not match: it was changed or cut.",
         "LINK_EXPIRED": "The link is past its time; ask the job for a new one.",
+        "UPGRADE_REQUIRED": "This route is a WebSocket; what came was a plain request.",
         "MALFORMED_REQUEST": "What was sent is not HTTP.",
         "HEADERS_TOO_LARGE": "The request line and headers are larger than the limit.",
         "RANGE_NOT_SATISFIABLE": "The range asked for is outside the file.",
         "CANCELLED": "The job was cancelled on request.",
         "DEADLINE_MISSED": "The deadline passed while the job was waiting.",
+        "HISTORY_EMPTY": "No job was finished in the time asked about, so there is none to play.",
+        "TOO_MUCH_WORK": "It takes longer than such a request may; ask for less.",
     }
     pace = {
         "RATE_LIMITED": "Too many requests in too short a time; Retry-After says when to go on.",
         "QUOTA_EXCEEDED": "As many of your jobs wait and run as may; wait for one to end.",
+        "TOO_MANY_STREAMS": "As many live streams of yours are open as may be; close one.",
         "REQUEST_TIMEOUT": "The request came too slowly and was given up.",
     }
     engine = {
@@ -104,6 +108,7 @@ def _kinds() -> dict[str, ErrorKind]:
         "QUEUE_FULL": (True, "As much work waits for this model as may wait."),
         "DEADLINE_UNREACHABLE": (False, "The job would be done after its deadline."),
         "TOO_MANY_CONNECTIONS": (True, "As many connections are open as may be."),
+        "BUSY": (True, "Such requests are answered one at a time, and too many wait."),
         "SHUTTING_DOWN": (True, "The server is stopping and takes no new work."),
         "WAIT_TIMEOUT": (True, "The result was not ready in time; the job goes on."),
         "INTERNAL": (True, "An unexpected error; the log has it under the request id."),

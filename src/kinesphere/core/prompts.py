@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from kinesphere.core.catalog import Model
 from kinesphere.core.failures import FieldError, Rejected
@@ -50,6 +50,31 @@ def measure(prompt: str) -> Length:
     spaced = "".join(" " if is_cjk(c) else c for c in prompt)
     words = sum(any(c.isalnum() for c in word) for word in spaced.split())
     return Length(words, sum(map(is_cjk, prompt)))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much of what a model takes a prompt uses: it is too long where `count` > `limit`.
+
+    Attributes:
+        count: Words or characters; of a prompt in two scripts those of the one that it has more
+            of, with those of the other in proportion.
+        limit: As many as the model takes.
+        unit: "words" or "characters".
+    """
+
+    count: int
+    limit: int
+    unit: Literal["words", "characters"]
+
+
+def budget(prompt: str, model: Model) -> Budget:
+    """What a prompt uses of what `model` takes."""
+    length = measure(prompt)
+    words, cjk = length.words * model.max_cjk, length.cjk * model.max_words
+    if cjk > words:
+        return Budget(-(-(words + cjk) // model.max_words), model.max_cjk, "characters")
+    return Budget(-(-(words + cjk) // model.max_cjk), model.max_words, "words")
 
 
 def check(prompt: str, model: Model) -> None:

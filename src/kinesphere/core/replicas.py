@@ -48,6 +48,25 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What a replica's device told when it was last read; None is what it does not tell.
+
+    Attributes:
+        used: Bytes of its memory in use, by whomever.
+        busy: Share of time in which some kernel ran, 0 to 1.
+        celsius: Temperature of the chip.
+        watts: Power drawn.
+        throttled: Whether its clocks are held down.
+    """
+
+    used: int | None = None
+    busy: float | None = None
+    celsius: float | None = None
+    watts: float | None = None
+    throttled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """One replica at one moment.
 
@@ -78,6 +97,7 @@ class Status:
             compile, load, warm_up.
         placement: Where it is.
         wake_seconds: Time of the last waking, or None before the first.
+        health: How its device is, or None where none is read.
     """
 
     worker: str
@@ -104,3 +124,4 @@ class Status:
     phases: Mapping[str, float] = field(default_factory=dict)
     placement: Placement = Placement()
     wake_seconds: float | None = None
+    health: Health | None = None

@@ -129,8 +129,13 @@ class PolicyTable(FileTable):
 
 
 class PolicyFile(PolicyTable):
-    """A policy file: one policy for all pools, and others for pools by name."""
+    """A policy file: one policy for all pools, and others for pools by name.
 
+    Attributes:
+        currency: What prices are in, an ISO 4217 code; told beside costs, and nothing more.
+    """
+
+    currency: str = Field(default="", pattern=r"^([A-Z]{3})?$")
     pools: dict[str, PolicyTable] = {}
 
     def of(self, pool: str) -> PolicyTable:

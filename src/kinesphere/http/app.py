@@ -10,11 +10,15 @@ from kinesphere.http import (
     errors,
     jobs,
     keys,
+    live,
     meshes,
     motions,
     openapi,
     ops,
+    previews,
     releases,
+    simulations,
+    studio,
     validation,
     webhooks,
 )
@@ -48,12 +52,17 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.heart = Heart(gateway.heartbeat)
+    app.state.seats = live.Seats()
     found: list[APIRoute] = []
-    for module in (motions, meshes, jobs, artifacts, validation, webhooks, ops, releases, keys):
+    for module in (
+        motions, meshes, previews, jobs, artifacts, validation, webhooks, ops, releases, keys,
+        simulations,
+    ):  # fmt: skip
         app.include_router(module.router)
         found += [route for route in module.router.routes if isinstance(route, APIRoute)]
     app.state.routes = found
-    gateway.turnstile.know(route.path for route in found)
+    app.include_router(live.router)
+    gateway.turnstile.know([*(route.path for route in found), live.PATH])
     browsers.add_docs(app)
     errors.install(app)
     auth.document(app)
@@ -66,6 +75,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.add_middleware(StrangersLimit, turnstile=gateway.turnstile, exempt=exempt)
     if gateway.cors_origins:
         app.add_middleware(browsers.Cors, **browsers.cors(gateway.cors_origins))
+    app.add_middleware(studio.Studio, origins=gateway.artifact_origins)
     app.add_middleware(Envelope, gateway=gateway)
     return app
 

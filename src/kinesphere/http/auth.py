@@ -85,6 +85,9 @@ async def _principal(connection: HTTPConnection, identity: Identity) -> Principa
     """
     keys = connection.headers.getlist("x-api-key")
     given = connection.headers.getlist("authorization")
+    if connection.scope["type"] == "websocket" and not keys and not given:
+        # Pages cannot set headers of a WebSocket, but its subprotocols.
+        given = [f"bearer {token}" for token in bearers(connection.scope)]
     if len(keys) == 1:
         return await identity.of_key(keys[0].strip())
     if keys or len(given) != 1:
@@ -95,7 +98,17 @@ async def _principal(connection: HTTPConnection, identity: Identity) -> Principa
     return await identity.of_bearer(token.strip())
 
 
-async def disowned(request: Request, identity: Identity) -> None:
+BEARER: Final = "bearer."
+"""What an item of Sec-WebSocket-Protocol begins with whose rest is a key or a token."""
+
+
+def bearers(scope: Scope) -> list[str]:
+    """Keys and tokens among the subprotocols that a WebSocket is offered with."""
+    offered = scope.get("subprotocols", ())
+    return [each.removeprefix(BEARER) for each in offered if each.startswith(BEARER)]
+
+
+async def disowned(request: HTTPConnection, identity: Identity) -> None:
     """Return when the credentials that a request came with are no longer taken.
 
     That nobody can be asked about them now ends nothing. A key's revocation is known after
@@ -118,10 +131,7 @@ async def disowned(request: Request, identity: Identity) -> None:
 async def _refuse(
     scope: Scope, receive: Receive, send: Send, error: Rejected | LedgerUnavailable
 ) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    request = Request(scope)
+    request = HTTPConnection(scope)
     if isinstance(error, Rejected):
         response = refused(request, error)
     else:

@@ -29,6 +29,9 @@ _log = logging.getLogger("kinesphere.http")
 RESERVE: Final = 32
 """Connections beyond the limit on which health, readiness and metrics are still answered."""
 
+MESSAGE_BYTES: Final = 16_384
+"""Largest message that a client of a WebSocket sends; the longest prompts are a tenth of it."""
+
 LINGER: Final = 1.0
 """Seconds that a refused client has to read why, while what it still sends is thrown away.
 
@@ -67,6 +70,11 @@ class TermedConfig(uvicorn.Config):
         super().__init__(
             app,
             http=Connection,
+            # Which one is decided when the first is opened.
+            ws=asyncio.Protocol,
+            ws_max_size=MESSAGE_BYTES,
+            # Poses hardly shrink, and each connection would hold its own windows.
+            ws_per_message_deflate=False,
             timeout_keep_alive=terms.idle_seconds,  # type: ignore[arg-type] # goes to call_later
             **options,
         )
@@ -174,6 +182,23 @@ class Connection(HttpToolsProtocol):
         if self._idle():
             # It was answered before; uvicorn's timer stopped when the rest of it came.
             self._await_head()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection becomes a WebSocket."""
+        self._stop_reading()
+        if self._over:
+            return
+        if not self._idle():
+            # What would follow the handshake is no longer HTTP, and the answer before it still is.
+            self._refuse("MALFORMED_REQUEST")
+            return
+        if len(self.connections) > self._terms.most:
+            self._refuse("TOO_MANY_CONNECTIONS")
+            return
+        from kinesphere.http.sockets import Socket  # noqa: PLC0415 - with the first that is opened
+
+        self.ws_protocol_class = Socket
+        super().handle_websocket_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._served = cycle

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from kinesphere.core.failures import KINDS, FieldError, Rejected, kind
 from kinesphere.ports import ArtifactMissing, LedgerUnavailable, LinkExpired, LinkInvalid
@@ -35,6 +36,7 @@ STATUS: Final[Mapping[str, int]] = {
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
     "FORMAT_UNAVAILABLE": 409,
+    "HISTORY_EMPTY": 409,
     "JOB_FINISHED": 409,
     "RELEASE_OVER": 409,
     "RELEASE_RUNNING": 409,
@@ -53,9 +55,12 @@ STATUS: Final[Mapping[str, int]] = {
     "INVALID_REQUEST": 422,
     "MODEL_UNKNOWN": 422,
     "PROMPT_NOT_UNDERSTOOD": 422,
+    "TOO_MUCH_WORK": 422,
     "WEBHOOK_FORBIDDEN": 422,
+    "UPGRADE_REQUIRED": 426,
     "QUOTA_EXCEEDED": 429,
     "RATE_LIMITED": 429,
+    "TOO_MANY_STREAMS": 429,
     "HEADERS_TOO_LARGE": 431,
     "ENGINE_CRASHED": 500,
     "ENGINE_FAILED": 500,
@@ -69,6 +74,7 @@ STATUS: Final[Mapping[str, int]] = {
     "MODEL_FILES_MISSING": 503,
     "MODEL_NOT_READY": 503,
     "OOM_HOST": 503,
+    "BUSY": 503,
     "DEADLINE_UNREACHABLE": 503,
     "QUEUE_FULL": 503,
     "SHUTTING_DOWN": 503,
@@ -147,7 +153,7 @@ def problem_document(
 
 
 def problem(
-    request: Request,
+    request: HTTPConnection,
     code: str,
     detail: str,
     fields: Iterable[FieldError] = (),
@@ -219,7 +225,7 @@ async def _rejected(request: Request, error: Exception) -> JSONResponse:
     return refused(request, error)
 
 
-def refused(request: Request, error: Rejected) -> JSONResponse:
+def refused(request: HTTPConnection, error: Rejected) -> JSONResponse:
     """The response to a request that is not accepted."""
     headers = {}
     if error.code in _CHALLENGES:
@@ -254,7 +260,7 @@ def _methods(request: Request) -> list[str]:
     return sorted({each for r in routes if r.path_regex.match(path) for each in r.methods})
 
 
-def unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: HTTPConnection, error: Exception) -> JSONResponse:
     """The response to an error that nobody foresaw, which is logged."""
     _log.error("unexpected error", exc_info=error, extra={"action": "http.error"})
     return problem(request, "INTERNAL", "An unexpected error; the log has it.")

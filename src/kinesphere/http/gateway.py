@@ -65,7 +65,7 @@ class Webhooks(Protocol):
         ...
 
 
-_FILE_ROUTES: Final = frozenset({"/v1/meshes", "/validate"})
+_FILE_ROUTES: Final = frozenset({"/v1/meshes", "/v1/meshes/preview", "/validate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class Gateway:
         identity: Finds out who asks, or None without authentication.
         metrics_open: Whether the metrics are for everybody.
         traces: Where spans go, or None where no traces are recorded.
+        live_streams: Live streams that one user may have open; 0 for any number.
+        artifact_origins: Origins that links to artifacts lead to, beside the one that is asked.
     """
 
     service: Service
@@ -111,6 +113,8 @@ class Gateway:
     identity: Identity | None = None
     metrics_open: bool = False
     traces: HttpTraces | None = None
+    artifact_origins: tuple[str, ...] = ()
+    live_streams: int = 0
 
     def limit(self, path: str) -> int:
         """Largest body that the route at `path` reads."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +17,11 @@ from kinesphere.service import Caller
 
 EXEMPT: Final = frozenset({"/health", "/ready", "/metrics"})
 """What machines ask that keep the platform alive: never refused for being asked too often."""
+
+REQUESTS: Final = frozenset({"http", "websocket"})
+"""Scopes of ASGI that somebody asks with; the handshake of a WebSocket is a request like others."""
+STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
+"""Messages that an answer begins with; the second is that of a refused handshake."""
 
 _FREE: Final = ("/v1/artifacts/", "/docs", "/openapi.json")
 """Where paths begin that nobody is counted for: whoever has a signed link may use it, whoever has
@@ -119,13 +124,14 @@ class UsersLimit:
         """Serve one request."""
         caller: Caller | None = scope.get("caller")
         path = scope["path"]
-        if scope["type"] != "http" or caller is None or path in EXEMPT or path.startswith(_FREE):
+        free = path in EXEMPT or path.startswith(_FREE)
+        if scope["type"] not in REQUESTS or caller is None or free:
             await self._app(scope, receive, send)
             return
         try:
             await self._turnstile.admit(scope, caller.user)
         except Rejected as error:
-            await refused(Request(scope), error)(scope, receive, send)
+            await refused(HTTPConnection(scope), error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -146,12 +152,12 @@ class StrangersLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] in self._exempt:
+        if scope["type"] not in REQUESTS or scope["path"] in self._exempt:
             await self._app(scope, receive, send)
             return
 
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in STARTS:
                 if message["status"] >= 400:
                     await self._turnstile.refused(scope)
                 found: Allowance | None = scope.get(_FOUND)
@@ -166,7 +172,7 @@ class StrangersLimit:
         scope[_FOUND] = barred
         headers = {"Retry-After": str(_whole(barred.reset))}
         detail = "Too many requests from this address were refused."
-        await problem(Request(scope), "RATE_LIMITED", detail, headers=headers)(
+        await problem(HTTPConnection(scope), "RATE_LIMITED", detail, headers=headers)(
             scope, receive, answer
         )
 

@@ -44,7 +44,7 @@ _REFUSALS: Final = (
 _FILES: Final = ("image", "mask", *SIDES)
 
 
-class _Given(BaseModel):
+class MeshGiven(BaseModel):
     """A request for a mesh, whichever way it came; `source` is the field that has the picture.
 
     The picture is its bytes, or the address that it is yet to be fetched from.
@@ -57,7 +57,7 @@ class _Given(BaseModel):
     sides: dict[str, bytes] = {}
 
 
-async def _given(request: Request) -> _Given:
+async def given_of(request: Request) -> MeshGiven:
     """The fields and the pictures of a multipart or JSON body."""
     kind = media_type(request)
     if kind == "multipart/form-data":
@@ -71,10 +71,10 @@ async def _given(request: Request) -> _Given:
             (FieldError("Content-Type", problem, "multipart/form-data or application/json"),),
         )
     body = validated(MeshRequest, await request.body())
-    return _Given(fields=body, source="image_url", picture=body.image_url)
+    return MeshGiven(fields=body, source="image_url", picture=body.image_url)
 
 
-async def _of_form(form: FormData) -> _Given:
+async def _of_form(form: FormData) -> MeshGiven:
     files: dict[str, bytes] = {}
     fields: dict[str, Any] = {}
     for name, value in form.multi_items():
@@ -90,7 +90,7 @@ async def _of_form(form: FormData) -> _Given:
             fields[name] = value
     if "image" not in files:
         raise _wrong("image", "is missing", "a PNG, JPEG or WebP picture")
-    return _Given(
+    return MeshGiven(
         fields=validated(MeshFields, fields),
         source="image",
         picture=files["image"],
@@ -100,13 +100,18 @@ async def _of_form(form: FormData) -> _Given:
 
 
 @contextmanager
-def _naming(source: str) -> Iterator[None]:
+def naming(source: str) -> Iterator[None]:
     """Refusals of the picture name the field that the caller gave it in."""
     try:
         yield
     except Rejected as refusal:
-        fields = (replace(f, field=source) if f.field == "picture" else f for f in refusal.fields)
-        raise replace(refusal, fields=tuple(fields)) from None
+        raise named(refusal, source) from None
+
+
+def named(refusal: Rejected, source: str) -> Rejected:
+    """A refusal of the picture, with the field that it came in."""
+    fields = (replace(f, field=source) if f.field == "picture" else f for f in refusal.fields)
+    return replace(refusal, fields=tuple(fields))
 
 
 def _wrong(field: str, problem: str, allowed: str) -> Rejected:
@@ -114,7 +119,7 @@ def _wrong(field: str, problem: str, allowed: str) -> Rejected:
     return Rejected("INVALID_REQUEST", f"The request is not right: {field} {problem}.", (found,))
 
 
-_BODY: Final = {
+BODY: Final = {
     "requestBody": {
         "required": True,
         "content": {
@@ -162,11 +167,11 @@ _BODY: Final = {
         200: {"model": JobView, "description": "The job, ended within the time waited."},
         **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT", "WEBHOOK_FORBIDDEN"),
     },
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
 )
 async def create_mesh(
     *,
-    given: Annotated[_Given, Depends(_given)],
+    given: Annotated[MeshGiven, Depends(given_of)],
     request: Request,
     response: Response,
     caller: Ask,
@@ -184,10 +189,10 @@ async def create_mesh(
     if given.fields.webhook is not None:
         await at.webhooks.check(given.fields.webhook)
     picture = given.picture
-    with _naming(given.source):
+    with naming(given.source):
         accepted = await at.service.intake.mesh(
             given.fields.ask(),
-            picture if isinstance(picture, bytes) else _remote(at, picture),
+            picture if isinstance(picture, bytes) else remote(at, picture),
             given.mask,
             caller,
             checked_key(idempotency_key),
@@ -213,12 +218,13 @@ async def create_mesh(
 async def queue_mesh(body: TaskRequest, caller: Ask, at: At) -> TaskAccepted:
     """The short queued form: a picture by its address, a task id to ask for."""
     user = _on_behalf(caller, body.user_id)
-    with _naming("image_url"):
-        accepted = await at.service.intake.mesh(body.ask(), _remote(at, body.image_url), None, user)
+    with naming("image_url"):
+        accepted = await at.service.intake.mesh(body.ask(), remote(at, body.image_url), None, user)
     return TaskAccepted(task_id=accepted.job.id, status="queued")
 
 
-def _remote(at: Gateway, url: str) -> Remote:
+def remote(at: Gateway, url: str) -> Remote:
+    """The picture at an address, yet to be fetched."""
     return Remote(url, partial(at.fetcher.fetch, url))
 
 

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,7 +15,7 @@ from kinesphere.adapters.logs import bound
 from kinesphere.adapters.tracing import within
 from kinesphere.http.errors import problem, unexpected
 from kinesphere.http.gateway import Gateway
-from kinesphere.http.limits import Pace
+from kinesphere.http.limits import REQUESTS, STARTS, Pace
 from kinesphere.http.tracing import Trace, trace
 
 _log = logging.getLogger("kinesphere.http")
@@ -39,7 +40,9 @@ class Envelope:
     It takes the caller's `X-Request-ID` and `traceparent` or makes new ones, and returns them. Of
     two that are given, the last counts. It refuses a Host that this
     server does not serve: a page on another site could otherwise reach a server on loopback by
-    letting its own name resolve to 127.0.0.1 (DNS rebinding).
+    letting its own name resolve to 127.0.0.1 (DNS rebinding). The handshake of a WebSocket is a
+    request like any other, told when it is answered; what a page of another site begins is refused,
+    because browsers ask nobody before they let pages do so.
     """
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
@@ -50,7 +53,7 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in REQUESTS:
             await self._app(scope, receive, send)
             return
         gateway = self._gateway
@@ -61,12 +64,21 @@ class Envelope:
         given = headers.get(b"traceparent", b"").decode("latin-1")
         here = scope["trace"] = trace(given, recording=gateway.traces is not None)
         limit = gateway.limit(scope["path"])
+        socket = scope["type"] == "websocket"
         began = gateway.monotonic()
         status = None
 
         async def answer(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                status = 101
+                extra = [
+                    (b"x-request-id", request_id.encode()),
+                    (b"traceparent", str(here).encode()),
+                ]
+                message = {**message, "headers": [*message.get("headers", ()), *extra]}
+                self._tell(scope, status, gateway.monotonic() - began)
+            elif message["type"] in STARTS:
                 status = message["status"]
                 said = {name.lower() for name, _ in message["headers"]}
                 extra = [
@@ -84,24 +96,32 @@ class Envelope:
                 await refusal(scope, receive, answer)
             else:
                 with bound(request_id=request_id, trace_id=here.trace_id), within(str(here)):
-                    await self._app(scope, _limited(receive, limit, gateway.pace), answer)
+                    body = receive if socket else _limited(receive, limit, gateway.pace)
+                    await self._app(scope, body, answer)
         except Exception as error:
             if status is not None:
                 raise
             # Here and not by Starlette, which would answer outside of this layer.
-            await unexpected(Request(scope), error)(scope, receive, answer)
+            await unexpected(HTTPConnection(scope), error)(scope, receive, answer)
         finally:
-            self._tell(scope, status or 500, gateway.monotonic() - began)
+            if status != 101:
+                self._tell(scope, status or 500, gateway.monotonic() - began)
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes], limit: int) -> Response | None:
         if self._foreign(headers.get(b"host", b"")):
             detail = "This server does not serve the host named in the Host header."
-            return problem(Request(scope), "HOST_FORBIDDEN", detail)
+            return problem(HTTPConnection(scope), "HOST_FORBIDDEN", detail)
+        if scope["type"] == "websocket" and not self._known_origin(headers):
+            detail = "Pages of this origin may not open a WebSocket on this server."
+            return problem(HTTPConnection(scope), "ORIGIN_FORBIDDEN", detail)
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > limit:
             # What is still coming is not worth reading.
             return problem(
-                Request(scope), "BODY_TOO_LARGE", _too_large(limit), headers={"Connection": "close"}
+                HTTPConnection(scope),
+                "BODY_TOO_LARGE",
+                _too_large(limit),
+                headers={"Connection": "close"},
             )
         return None
 
@@ -112,17 +132,28 @@ class Envelope:
         name = name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
         return name not in self._gateway.hosts
 
+    def _known_origin(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether a page of this server or of one that is named asks, or no page."""
+        origin = headers.get(b"origin")
+        if origin is None:
+            return True
+        name = origin.decode("latin-1").lower()
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        public = urlsplit(self._gateway.public_url or "")
+        own = {f"http://{host}", f"https://{host}", f"{public.scheme}://{public.netloc}".lower()}
+        return name in own or name in self._gateway.cors_origins
+
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         here: Trace = scope["trace"]
-        route = _route(scope)
-        self._gateway.metrics.request(scope["method"], route, status, seconds, here.trace_id)
+        route, method = _route(scope), scope.get("method", "GET")
+        self._gateway.metrics.request(method, route, status, seconds, here.trace_id)
         if self._gateway.traces is not None:
             self._gateway.traces.request(
-                str(here), here.parent_id, scope["method"], route, status=status, seconds=seconds
+                str(here), here.parent_id, method, route, status=status, seconds=seconds
             )
         _log.info(
             "%s %s %d",
-            scope["method"],
+            method,
             scope["path"],
             status,
             extra={

@@ -16,9 +16,8 @@ from kinesphere.http.schemas import (
     PoolList,
     PoolView,
     Readiness,
-    instant,
 )
-from kinesphere.http.views import model_view, pool_view
+from kinesphere.http.views import model_view, plan_view, pool_view
 from kinesphere.service.operations import SERVER
 from kinesphere.version import __version__
 
@@ -144,14 +143,4 @@ async def plan(
     pool: Annotated[str, Path(description="The pool's name.", max_length=200)], at: At
 ) -> PlanView:
     """How many replicas the pool is to have, and why."""
-    planned = await at.service.operations.plan(pool)
-    return PlanView(
-        pool=planned.pool,
-        replicas=planned.replicas,
-        tiers=dict(planned.tiers),
-        recommended=planned.recommended,
-        reason=planned.reason,
-        policy=planned.policy,
-        tier=planned.tier,
-        at=instant(planned.at),
-    )
+    return plan_view(await at.service.operations.plan(pool))

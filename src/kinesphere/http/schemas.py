@@ -285,6 +285,13 @@ class PoolCost(BaseModel):
     currency: str = Field(examples=["USD"], description="Empty where the policy file names none.")
 
 
+class SpeedView(BaseModel):
+    """How fast one replica works: a batch of n typical jobs takes fixed + n * job seconds."""
+
+    fixed_seconds: float = Field(examples=[0.01])
+    job_seconds: float = Field(examples=[0.05])
+
+
 class DeviceHealth(BaseModel):
     """What a device told when it was last read; null is what it does not tell."""
 
@@ -308,7 +315,8 @@ class PoolView(BaseModel):
     oldest_wait: float | None = Field(description="Seconds that the first in line has waited.")
     batch_limit: int
     batch_seconds: float = Field(description="Time of a full batch.")
-    measured: bool = Field(description="Whether that was measured, or is a first guess.")
+    service: SpeedView
+    measured: bool = Field(description="Whether these were measured, or are a first guess.")
     detail: str = Field(description="Why no replica is ready, if so.")
     members: list[ReplicaView] = Field(description="Each replica.")
     plan: PlanView | None = Field(description="Null where no policy scales the pool.")

@@ -35,6 +35,7 @@ from kinesphere.ports.engine import (
     TellsSetUp,
     Work,
 )
+from kinesphere.ports.errands import ErrandFailed, Errands
 from kinesphere.ports.ledger import (
     LINE_LOOK,
     Backlog,
@@ -66,6 +67,8 @@ __all__ = [
     "Bell",
     "Clock",
     "Engine",
+    "ErrandFailed",
+    "Errands",
     "Feed",
     "File",
     "Hints",

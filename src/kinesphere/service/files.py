@@ -84,6 +84,21 @@ def converted(source: ArtifactRef, data: bytes, wanted: str) -> Content:
     raise Rejected("FORMAT_UNAVAILABLE", f"{source.name} cannot be given as {wanted}.")
 
 
+def clip_of(source: ArtifactRef, data: bytes) -> "Clip":
+    """The motion in a file that `source_of` has found to be readable.
+
+    Raises Rejected: FORMAT_UNAVAILABLE.
+    """
+    reader = _formats("motion")[_format_of("motion", source.name)].decode
+    if reader is None:
+        raise Rejected("FORMAT_UNAVAILABLE", f"{source.name} is of a format that is not read.")
+    try:
+        clip: Clip = reader(data)
+    except ValueError as error:
+        raise Rejected("FORMAT_UNAVAILABLE", f"{source.name} cannot be read: {error}") from None
+    return clip
+
+
 def judged(name: str, data: bytes) -> dict[str, Json]:
     """The quality report of a motion or a mesh; its kind is told by what the bytes hold.
 

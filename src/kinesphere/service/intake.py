@@ -1,12 +1,12 @@
 """Accepting work: when these return, the job is committed and will not be lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from kinesphere.core import requests
 from kinesphere.core.admission import Bounds, refusal
@@ -61,7 +61,7 @@ class Intake:
         self._new_id = new_id
         self._new_seed = new_seed
         self._terms = terms
-        self._quota = Quota(ledger, terms.user_queue)
+        self.quota = Quota(ledger, terms.user_queue)
         self._examiners = {m.name: _examiner(m) for m in catalog.models if m.examine}
 
     async def motion(self, ask: MotionAsk, caller: Caller, key: str | None = None) -> Accepted:
@@ -77,14 +77,19 @@ class Intake:
         return await self._once(self._motion(ask, caller, keyed), caller, keyed)
 
     async def _motion(self, ask: MotionAsk, caller: Caller, key: IdempotencyKey | None) -> Accepted:
+        route, request = await self._router.motion(ask, caller, self.motion_check(ask))
+        return await self._submit(self.new_job(ask, route, request, caller), key)
+
+    def motion_check(self, ask: MotionAsk) -> Callable[[Model], dict[str, Json]]:
+        """What a model makes of what is asked: the request. That raises Rejected."""
+
         def check(model: Model) -> dict[str, Json]:
             request = requests.check_motion(ask, model, self._clock.now())
             if model.name in self._examiners:
                 self._examiners[model.name](request)
             return request
 
-        route, request = await self._router.motion(ask, caller, check)
-        return await self._submit(self._new_job(ask, route, request, caller), key)
+        return check
 
     async def mesh(
         self,
@@ -121,10 +126,7 @@ class Intake:
         caller: Caller,
         key: IdempotencyKey | None,
     ) -> Accepted:
-        def check(model: Model) -> dict[str, Json]:
-            sides = further.keys() - {"mask"}
-            return requests.check_mesh(ask, model, self._clock.now(), sorted(sides))
-
+        check = self.mesh_check(ask, further.keys() - {"mask"})
         route, request = await self._router.choose("mesh", ask.model, caller, check)
         if isinstance(picture, Remote):
             # The job that the key led to is answered though its picture may be gone by now.
@@ -132,15 +134,8 @@ class Intake:
                 return Accepted(known, await self._outlook.eta(known), created=False)
             picture = await picture.fetch()
         given = {"picture": picture, **further}
-        terms = self._terms
-        for name, data in given.items():
-            files.check_size(name, data, terms.picture_bytes)
-            request[name] = await asyncio.to_thread(
-                files.examined, name, data, terms.picture_pixels
-            )
-        job = self._new_job(ask, route, request, caller)
-        if not ask.texture:
-            job = replace(job, pools=job.pools[:1])
+        request |= await self.pictures(given)
+        job = self.new_job(ask, route, request, caller)
         refs = tuple(files.input_ref(job.id, name, data) for name, data in given.items())
         # The files first: a job in the ledger has all that it needs.
         for ref, data in zip(refs, given.values(), strict=True):
@@ -154,6 +149,26 @@ class Intake:
         if not accepted.created or accepted.job.cached:
             await self._remove(refs)
         return accepted
+
+    def mesh_check(
+        self, ask: MeshAsk, sides: Collection[str]
+    ) -> Callable[[Model], dict[str, Json]]:
+        """The same for a mesh, of which pictures of these `sides` are given beside the front."""
+
+        def check(model: Model) -> dict[str, Json]:
+            return requests.check_mesh(ask, model, self._clock.now(), sorted(sides))
+
+        return check
+
+    async def pictures(self, given: Mapping[str, bytes]) -> dict[str, Json]:
+        """What a request says of its pictures, by name. Raises Rejected."""
+        facts: dict[str, Json] = {}
+        for name, data in given.items():
+            files.check_size(name, data, self._terms.picture_bytes)
+            facts[name] = await asyncio.to_thread(
+                files.examined, name, data, self._terms.picture_pixels
+            )
+        return facts
 
     async def _once(
         self, accepting: Awaitable[Accepted], caller: Caller, key: IdempotencyKey | None
@@ -182,9 +197,10 @@ class Intake:
         for ref in refs:
             await self._artifacts.delete(ref.key)
 
-    def _new_job(
+    def new_job(
         self, ask: MotionAsk | MeshAsk, route: Route, request: dict[str, Json], caller: Caller
     ) -> Job:
+        """The job as it would be submitted; its seed is drawn where none was given."""
         now, model = self._clock.now(), route.model
         if "seed" not in request:
             request |= {"seed": self._new_seed(), "seed_drawn": True}
@@ -195,7 +211,7 @@ class Intake:
             model_version=model.version,
             user=caller.user,
             request=request,
-            pools=model.pools,
+            pools=model.pools[:1] if request.get("texture") is False else model.pools,
             created_at=now,
             ready_at=now,
             priority=ask.priority,
@@ -208,18 +224,22 @@ class Intake:
         )
         return replace(job, content=content_of(job, self._terms.cache_share)) if ask.cache else job
 
-    async def _submit(self, job: Job, key: IdempotencyKey | None) -> Accepted:
+    def check_open(self) -> None:
+        """Raise Rejected with SHUTTING_DOWN where no more work is taken."""
         if self.closed:
             raise Rejected("SHUTTING_DOWN", "The server is stopping.", retry_after=5.0)
-        answering, missing = await self._answering(job.content)
+
+    async def _submit(self, job: Job, key: IdempotencyKey | None) -> Accepted:
+        self.check_open()
+        answering, missing = await self.answering(job.content)
         forecast = None
         if answering is None:
             forecast = await self._outlook.forecast(job)
-            self._admit(job, forecast)
+            self.admit(job, forecast)
         if answering is not None and answering.ended:
             submission = await self._ledger.submit(job, key, missing)
         else:
-            async with self._quota.place(job.user, _until_one_ends(forecast)):
+            async with self.quota.place(job.user, until_one_ends(forecast)):
                 submission = await self._ledger.submit(job, key, missing)
         taken = submission.job
         if not (submission.created and taken.in_line):
@@ -229,7 +249,7 @@ class Intake:
         eta = forecast.estimate if forecast else await self._outlook.eta(taken)
         return Accepted(taken, eta, submission.created)
 
-    async def _answering(self, content: str) -> tuple[Job | None, Sequence[str]]:
+    async def answering(self, content: str) -> tuple[Job | None, Sequence[str]]:
         """The job that has this content made, or makes it; and which of its files are gone.
 
         With it there is no new work, and nothing to refuse.
@@ -244,8 +264,8 @@ class Intake:
         # A store that does not answer now has lost nothing.
         return job, ()
 
-    def _admit(self, job: Job, forecast: Forecast) -> None:
-        """Refuse at once what cannot be served in time, or at all."""
+    def admit(self, job: Job, forecast: Forecast) -> None:
+        """Refuse at once what cannot be served in time, or at all. Raises Rejected."""
         if forecast.hopeless:
             detail = f"{job.model} cannot be served: {forecast.hopeless}"
             raise Rejected("MODEL_NOT_READY", detail, retry_after=self._terms.defunct_retry)
@@ -258,7 +278,7 @@ class Intake:
             raise Rejected(refused.code, refused.detail, retry_after=refused.retry_after)
 
 
-def _until_one_ends(forecast: Forecast | None) -> float:
+def until_one_ends(forecast: Forecast | None) -> float:
     """Seconds after which one of the jobs before it may have ended: a guess, not a promise."""
     if forecast is None or forecast.estimate is None:
         return 30.0
@@ -266,6 +286,11 @@ def _until_one_ends(forecast: Forecast | None) -> float:
 
 
 def _examiner(model: Model) -> Callable[[Mapping[str, Json]], None]:
-    module, _, name = model.examine.partition(":")
-    examine: Callable[[Mapping[str, Json]], None] = getattr(import_module(module), name)
+    examine: Callable[[Mapping[str, Json]], None] = hook(model.examine)
     return examine
+
+
+def hook(named: str) -> Any:
+    """What a model names as "package.module:function"."""
+    module, _, name = named.partition(":")
+    return getattr(import_module(module), name)

@@ -1,18 +1,28 @@
 """What an operator asks: how the pools are, and whether the platform can take work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Final
 
 from kinesphere.core.catalog import Catalog, Model
 from kinesphere.core.failures import Rejected
-from kinesphere.ports import Ledger, Planned, Plans, Pools
+from kinesphere.core.jobs import Job, State
+from kinesphere.ports import Clock, Ledger, Planned, Plans, Pools
 from kinesphere.service.intake import Intake
 from kinesphere.service.outlook import NOTHING
+from kinesphere.service.prices import Prices
 from kinesphere.service.routing import Router
-from kinesphere.service.values import Pool
+from kinesphere.service.values import Pool, Recent
 
 SERVER: Final = "server"
 """Stands among the pools for the process itself, where that takes no more work."""
+
+
+LATELY: Final = 300.0
+"""Seconds of which latencies and costs are told."""
+
+LATEST: Final = 500
+"""Jobs of which they are told at most, the last ones of all pools."""
 
 
 class Operations:
@@ -27,7 +37,11 @@ class Operations:
         plans: Plans,
         intake: Intake,
         router: Router,
+        prices: Prices,
+        clock: Clock,
     ) -> None:
+        self._prices = prices
+        self._clock = clock
         self._plans = plans
         self._catalog = catalog
         self._ledger = ledger
@@ -42,11 +56,23 @@ class Operations:
         return tuple((model, model == defaults[model.task]) for model in models)
 
     async def pools(self) -> tuple[Pool, ...]:
-        """Every pool with its replicas and its backlog."""
+        """Every pool with its replicas, its backlog, its plan, and what it did lately."""
+        now = self._clock.now()
         backlogs = await self._ledger.backlogs()
+        plans = await self._plans.latest()
+        ended = await self._ledger.ended(now - LATELY, limit=LATEST)
         statuses = self._pools.statuses()
         return tuple(
-            Pool(name, model, statuses[name], backlogs.get(name, NOTHING))
+            Pool(
+                name=name,
+                model=model,
+                status=statuses[name],
+                backlog=backlogs.get(name, NOTHING),
+                plan=plans.get(name),
+                recent=_recent([job for job in ended if name in job.pools], len(ended), now),
+                price=self._prices.all(name, statuses[name].members),
+                currency=self._prices.currency,
+            )
             for name, (model, _) in self._catalog.pools().items()
             if name in statuses
         )
@@ -77,3 +103,26 @@ class Operations:
         """Wait up to `seconds` for every pool to be ready; what is not, by pool."""
         await self._pools.warm(seconds)
         return self.unready()
+
+
+def _recent(ended: Sequence[Job], looked_at: int, now: float) -> Recent:
+    """What these jobs tell, the last to end first, of as many as were looked at in all."""
+    own = [job for job in ended if job.finished_at is not None and not (job.cached or job.joined)]
+    seconds = LATELY
+    if looked_at >= LATEST and own:
+        seconds = max(1.0, now - min(job.finished_at or now for job in own))
+    made = sorted(
+        (job.finished_at or 0.0) - job.created_at for job in own if job.state is State.SUCCEEDED
+    )
+    return Recent(
+        seconds=seconds,
+        succeeded=len(made),
+        failed=sum(job.state is State.FAILED for job in own),
+        p50=_quantile(made, 0.5),
+        p95=_quantile(made, 0.95),
+    )
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The nearest rank."""
+    return ordered[ceil(share * len(ordered)) - 1] if ordered else None

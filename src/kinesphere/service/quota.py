@@ -97,6 +97,14 @@ class Quota:
                     # One that ended during the count may have been counted twice.
                     continue
                 if not mine.under_way:
-                    detail = f"{self._most} of your jobs wait or run; no more are taken."
-                    raise Rejected("QUOTA_EXCEEDED", detail, retry_after=retry_after)
+                    raise self._exceeded(retry_after)
                 await mine.ended.wait()
+
+    async def check(self, user: str, retry_after: float) -> None:
+        """Raise Rejected with QUOTA_EXCEEDED where `user` has no place left as of now."""
+        if self._most and await self._ledger.open_jobs(user) >= self._most:
+            raise self._exceeded(retry_after)
+
+    def _exceeded(self, retry_after: float) -> Rejected:
+        detail = f"{self._most} of your jobs wait or run; no more are taken."
+        return Rejected("QUOTA_EXCEEDED", detail, retry_after=retry_after)

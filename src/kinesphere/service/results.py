@@ -1,12 +1,17 @@
 """What jobs have made: links, other formats, measures."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
+from kinesphere.core.failures import Rejected
 from kinesphere.core.jobs import Job, Json
 from kinesphere.ports import Artifacts, Clock
 from kinesphere.service import files
 from kinesphere.service.jobs import Jobs
 from kinesphere.service.values import Caller, Content, Link
+
+if TYPE_CHECKING:
+    from kinesphere.formats.clip import Clip
 
 
 class Results:
@@ -32,6 +37,14 @@ class Results:
         source = files.source_of(job, wanted)
         data = await self._artifacts.read(source.key)
         return await asyncio.to_thread(files.converted, source, data, wanted)
+
+    async def clip(self, job: Job) -> "Clip":
+        """The motion that a job has made. Raises Rejected: FORMAT_UNAVAILABLE."""
+        if job.task != "motion":
+            raise Rejected("FORMAT_UNAVAILABLE", f"The job made a {job.task}, not a motion.")
+        source = files.source_of(job, None)
+        data = await self._artifacts.read(source.key)
+        return await asyncio.to_thread(files.clip_of, source, data)
 
     async def judged(self, name: str, data: bytes) -> dict[str, Json]:
         """Every quality measure of a motion or mesh file. Raises Rejected: FILE_REJECTED."""

@@ -4,18 +4,32 @@ HTTP, the command line and tests call these methods; none of them knows a status
 Every refusal is a `Rejected` with a stable code.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.replicas import Status
-from kinesphere.ports import Artifacts, Bell, Clock, Feed, Ledger, Plans, Pools, Releases
+from kinesphere.elastic.policies import PolicyTable
+from kinesphere.ports import (
+    Artifacts,
+    Bell,
+    Clock,
+    Errands,
+    Feed,
+    Ledger,
+    Plans,
+    Pools,
+    Releases,
+)
 from kinesphere.service.intake import Intake
 from kinesphere.service.jobs import Jobs
 from kinesphere.service.operations import Operations
 from kinesphere.service.outlook import Outlook
+from kinesphere.service.previews import Previews
+from kinesphere.service.prices import Prices
 from kinesphere.service.releases import Rollouts, Verdicts
 from kinesphere.service.results import Results
 from kinesphere.service.routing import Router
+from kinesphere.service.simulations import Simulations
 from kinesphere.service.values import Terms
 
 
@@ -25,6 +39,9 @@ class Service:
     Attributes:
         catalog: The models that are served.
         intake: Accepting work.
+        previews: What would become of it, before it is accepted.
+        prices: What replicas cost.
+        simulations: What another scaling policy would have made of the past.
         jobs: Looking at it, following it, ending it, reviving it.
         results: What it has made.
         outlook: When it will be done.
@@ -47,6 +64,10 @@ class Service:
         new_id: Callable[[], str],
         new_seed: Callable[[], int],
         terms: Terms,
+        errands: Errands,
+        player: Errands,
+        prices: Prices | None = None,
+        policies: Mapping[str, PolicyTable] | None = None,
         replicas: Callable[[], Sequence[Status]] = tuple,
         verdicts: Verdicts | None = None,
     ) -> None:
@@ -83,6 +104,27 @@ class Service:
             new_seed=new_seed,
             terms=terms,
         )
+        self.prices = prices = prices or Prices()
+        self.previews = Previews(
+            catalog=catalog,
+            intake=self.intake,
+            router=router,
+            outlook=self.outlook,
+            pools=pools,
+            errands=errands,
+            prices=prices,
+            clock=clock,
+            terms=terms,
+        )
+        self.simulations = Simulations(
+            catalog=catalog,
+            ledger=ledger,
+            pools=pools,
+            errands=player,
+            prices=prices,
+            policies=policies or {},
+            clock=clock,
+        )
         self.jobs = Jobs(ledger, feed, hints)
         self.results = Results(self.jobs, artifacts, clock, terms.link_seconds)
         self.operations = Operations(
@@ -92,6 +134,8 @@ class Service:
             plans=plans,
             intake=self.intake,
             router=router,
+            prices=prices,
+            clock=clock,
         )
 
     def now(self) -> float:

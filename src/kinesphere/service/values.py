@@ -8,7 +8,7 @@ from kinesphere.core.catalog import Model
 from kinesphere.core.identity import Scope
 from kinesphere.core.jobs import ArtifactRef, Job
 from kinesphere.core.sharing import Share
-from kinesphere.ports import Backlog, PoolStatus
+from kinesphere.ports import Backlog, Planned, PoolStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,54 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """What a pool's model did lately, runs that others were served from left out.
+
+    Attributes:
+        seconds: Of how long this tells.
+        succeeded: Jobs that were made.
+        failed: Jobs that failed.
+        p50: Median of the seconds from acceptance to success, or None where none was made.
+        p95: Of which one in twenty took longer, or None.
+    """
+
+    seconds: float
+    succeeded: int
+    failed: int
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool as an operator sees it."""
+    """A pool as an operator sees it.
+
+    Attributes:
+        name: Its name.
+        model: The model that it runs a stage of.
+        status: Its replicas.
+        backlog: What it has to do.
+        plan: What the scaler decided last, or None where no policy scales it.
+        recent: What its model did lately.
+        price: An hour of its replicas as they are now, or None where no price is known.
+        currency: Of the price, or "" where nobody says.
+    """
 
     name: str
     model: Model
     status: PoolStatus
     backlog: Backlog
+    plan: Planned | None
+    recent: Recent
+    price: float | None
+    currency: str
+
+    @property
+    def asset_price(self) -> float | None:
+        """What one asset cost this pool lately, idle time included; None where none was made."""
+        if self.price is None or not self.recent.succeeded:
+            return None
+        return self.price * self.recent.seconds / 3600.0 / self.recent.succeeded
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,13 @@ class LimitSettings(BaseModel):
         description="Jobs that one user may have waiting and running; 0 for any number. 1,000 is "
         "a tenth of `max_queue`, so one user's batch never closes the door to others.",
     )
+    live_streams: int = Field(
+        default=8,
+        ge=0,
+        le=100_000,
+        description="Live streams that one user may have open at once on one server; 0 for any "
+        "number. 8 are more than a person watches; each takes up to 7 MB and about 1 % of a core.",
+    )
     trusted_proxies: Annotated[
         tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(names)
     ] = Field(

@@ -166,7 +166,7 @@ def hint_depth(settings: Settings, catalog: Catalog) -> "HintDepth | None":
 
 def policies(settings: Settings, catalog: Catalog) -> Mapping[str, Policy]:
     """The scaling policy of each pool, or none. Raises Incomplete for a file that is not right."""
-    return {pool: table.made(0.0) for pool, table in _scaling(settings, catalog).items()}
+    return {pool: table.made(0.0) for pool, table in scaling(settings, catalog).items()}
 
 
 def hardware(settings: Settings, catalog: Catalog, served: Sequence[str]) -> Mapping[str, Hardware]:
@@ -177,7 +177,7 @@ def hardware(settings: Settings, catalog: Catalog, served: Sequence[str]) -> Map
     """
     found = {
         pool: choice
-        for pool, table in _scaling(settings, catalog).items()
+        for pool, table in scaling(settings, catalog).items()
         if (choice := table.hardware()) is not None
     }
     for pool in served:
@@ -190,13 +190,25 @@ def hardware(settings: Settings, catalog: Catalog, served: Sequence[str]) -> Map
     return found
 
 
-def _scaling(settings: Settings, catalog: Catalog) -> Mapping[str, PolicyTable]:
+def currency(settings: Settings) -> str:
+    """What the policy file says that its prices are in, or "". Raises Incomplete."""
+    return "" if (file := _policy_file(settings)) is None else file.currency
+
+
+def _policy_file(settings: Settings) -> PolicyFile | None:
     if settings.scaling_policy is None:
-        return {}
+        return None
     try:
-        table = read(settings.scaling_policy, PolicyFile)
+        return read(settings.scaling_policy, PolicyFile)
     except FileInvalid as error:
         raise Incomplete(str(error)) from None
+
+
+def scaling(settings: Settings, catalog: Catalog) -> Mapping[str, PolicyTable]:
+    """The policy file's table for each pool, or none. Raises Incomplete."""
+    table = _policy_file(settings)
+    if table is None:
+        return {}
     unknown = sorted(set(table.pools) - set(catalog.pools()))
     if unknown:
         known = ", ".join(catalog.pools())
@@ -248,6 +260,20 @@ def hosts(settings: Settings) -> frozenset[str] | None:
     names = {"localhost", "127.0.0.1", "[::1]", settings.host, f"[{settings.host}]"}
     public = urlsplit(settings.public_url or "").hostname
     return frozenset(names | ({public} if public else set()))
+
+
+def artifact_origins(settings: Settings) -> tuple[str, ...]:
+    """Where links to artifacts lead: this server's public address, or the store's, or the CDN's."""
+    if settings.cdn_url is not None:
+        link = settings.cdn_url
+    elif settings.artifacts_url is not None:
+        from kinesphere.adapters.s3_location import Location  # noqa: PLC0415 - where there is S3
+
+        link = Location.parse(settings.artifacts_url).address
+    else:
+        link = settings.public_url or ""
+    parts = urlsplit(link)
+    return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
 
 
 def deliverer(

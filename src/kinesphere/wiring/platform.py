@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kinesphere.adapters.clock import SystemClock
+from kinesphere.adapters.errands import WAITING, ChildErrands
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.folder import owned
 from kinesphere.adapters.hints_embedded import EmbeddedHints
@@ -30,6 +31,7 @@ from kinesphere.engines.catalog import served
 from kinesphere.ports import Artifacts, Bell, Clock, Feed, Hints, Limits, SignedFiles
 from kinesphere.service import Service, Terms
 from kinesphere.service.identity import Identity
+from kinesphere.service.prices import Prices
 from kinesphere.settings import Settings
 from kinesphere.wiring import devices, parts
 from kinesphere.wiring.loops import Led, Loop, kept
@@ -107,6 +109,8 @@ class Platform:
                 identity=self.identity,
                 metrics_open=settings.metrics_open,
                 traces=self.tracing,
+                artifact_origins=parts.artifact_origins(settings),
+                live_streams=settings.live_streams,
             )
         )
 
@@ -200,6 +204,7 @@ class _Building:
         self.hardware = parts.hardware(settings, catalog, self.served)
         self.devices = devices.handed_out(settings, catalog) if self.served else ()
         self.announcer: Announcer | None = None
+        self.gpus: GpuWatch | None = None
         self.ledger: SqlLedger
         self.artifacts: Artifacts
         self.fleet: Fleet
@@ -235,9 +240,10 @@ class _Building:
         self.bell, self.feed = bell, feed
         fleet = Fleet(clock, partial(self._replica, seams), settings.asleep_replicas)
         self.fleet = fleet
-        everyone = self._everyone(fleet)
         if any(device not in devices.NO_GPU for device in self.devices):
-            self._more.append(self._gpu_watch())
+            self.gpus = self._gpu_watch()
+            self._more.append(self.gpus)
+        everyone = self._everyone()
         self.everyone = everyone
         asleep = [pool for pool, policy in self.policies.items() if not policy.limits.minimum]
         self.pools = ReplicaPools(self.catalog, everyone, clock, asleep)
@@ -254,6 +260,11 @@ class _Building:
             new_id=parts.new_id,
             new_seed=lambda: secrets.randbits(32),
             terms=_terms(settings),
+            errands=self._errands(),
+            # One at a time: a simulation takes a CPU for seconds.
+            player=self._errands(waiting=0),
+            prices=Prices(self.hardware, parts.currency(settings)),
+            policies=parts.scaling(settings, self.catalog),
             replicas=everyone,
             verdicts=metrics,
         )
@@ -353,6 +364,11 @@ class _Building:
         self._more.append(store)
         return store, None
 
+    def _errands(self, waiting: int = WAITING) -> ChildErrands:
+        errands = ChildErrands(self.clock, waiting=waiting)
+        self.stack.push_async_callback(errands.close)
+        return errands
+
     def _hints(self) -> tuple[Bell, Hints]:
         if self.alone:
             local = EmbeddedHints(self.clock)
@@ -374,17 +390,22 @@ class _Building:
         # Nobody waits in this process.
         return bell, EmbeddedHints(self.clock)
 
-    def _everyone(self, fleet: Fleet) -> Callable[[], Sequence[Status]]:
+    def _own_replicas(self) -> tuple[Status, ...]:
+        """The replicas of this process."""
+        statuses = self.fleet.statuses()
+        return statuses if self.gpus is None else self.gpus.with_health(statuses)
+
+    def _everyone(self) -> Callable[[], Sequence[Status]]:
         """How replicas are known: our own, or also those of other processes."""
         if self.alone:
-            return fleet.statuses
+            return self._own_replicas
         presence = self.ledger.presence
         if self.role is Role.WORKER:
-            self.announcer = Announcer(presence, self.clock, fleet.statuses)
+            self.announcer = Announcer(presence, self.clock, self._own_replicas)
             self._more.append(self.announcer)
-            cost = parts.pod_cost(self.settings, self.clock, fleet.statuses)
+            cost = parts.pod_cost(self.settings, self.clock, self.fleet.statuses)
             self._more += [] if cost is None else [cost]
-            return fleet.statuses
+            return self._own_replicas
         watch = Watch(presence, self.clock)
         self._more.append(watch)
         return watch.statuses

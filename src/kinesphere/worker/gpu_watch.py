@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from kinesphere.adapters.metric_gpu import GpuReading
 from kinesphere.adapters.nvml import Gpu, Nvml, NvmlUnavailable, Telemetry
 from kinesphere.core.idling import IDLE_SHARE, SLOW_SECONDS, idles
-from kinesphere.core.replicas import Status
+from kinesphere.core.replicas import Health, Status
 from kinesphere.ports import Clock
 
 WINDOW: Final = 60.0
@@ -44,6 +45,13 @@ class GpuWatch:
         self._open = open_driver
         self._busy: defaultdict[str, deque[tuple[float, float | None]]] = defaultdict(deque)
         self._idle: set[tuple[str, str]] = set()
+        self._health: Mapping[str, Health] = {}
+
+    def with_health(self, statuses: Sequence[Status]) -> tuple[Status, ...]:
+        """The replicas with what their devices told last."""
+        return tuple(
+            replace(each, health=self._health.get(each.placement.device)) for each in statuses
+        )
 
     async def run(self) -> None:
         """Look for ever, or until it is known that there is nothing to look at."""
@@ -69,6 +77,7 @@ class GpuWatch:
         replicas = self._everyone()
         names = sorted({r.placement.device for r in replicas} - {"cpu", "mps"})
         told = await asyncio.to_thread(_read, nvml, names)
+        self._health = {name: _health(telemetry) for name, (_, telemetry) in told.items()}
         self._show(GpuReading(dict(told.values()), replicas, self._slow(told)))
 
     def _slow(self, told: Mapping[str, tuple[Gpu, Telemetry]]) -> Mapping[tuple[str, str], bool]:
@@ -96,6 +105,16 @@ class GpuWatch:
             )
         self._idle = set(_true(found))
         return found
+
+
+def _health(told: Telemetry) -> Health:
+    return Health(
+        used=None if told.memory is None else told.memory.used,
+        busy=told.busy,
+        celsius=told.celsius,
+        watts=told.watts,
+        throttled=None if told.throttles is None else any(told.throttles.values()),
+    )
 
 
 def _true(found: Mapping[tuple[str, str], bool]) -> list[tuple[str, str]]:

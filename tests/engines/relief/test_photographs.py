@@ -10,7 +10,8 @@ from PIL import Image
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import Json
 from kinesphere.engines.relief.cutout import cut_out as found_in
-from kinesphere.engines.relief.engine import DOUBTFUL, Shape, Texture
+from kinesphere.engines.relief.engine import Shape, Texture
+from kinesphere.engines.relief.finding import DOUBTFUL
 from kinesphere.engines.relief.modelling import modelled
 from kinesphere.formats import mesh_glb
 from kinesphere.formats.picture import decode

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kinesphere.core.jobs import EventKind
 from kinesphere.elastic.policies import FileInvalid
@@ -18,6 +18,23 @@ FILE: Final = "ledger.db"
 
 _ENTERED: Final = (EventKind.SUBMITTED, EventKind.REVIVED)
 _FINISHED: Final = (EventKind.STAGE_FINISHED, EventKind.SUCCEEDED)
+
+
+class Told(NamedTuple):
+    """An event of the ledger: of which job, when, its kind and its facts."""
+
+    job: str
+    at: float
+    kind: str
+    data: Mapping[str, Any]
+
+
+class Asked(NamedTuple):
+    """What the simulator needs to know of a job: whose, its priority, when it expires."""
+
+    user: str
+    priority: int
+    deadline: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +70,54 @@ def read_history(data: Path, pools: PoolsFile) -> Trace:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as ledger:
             ledger.execute("BEGIN")
             events = ledger.execute("SELECT job_id, at, kind, data FROM events ORDER BY seq")
-            stages = list(_stages(events))
+            told = [Told(job, at, kind, json.loads(data)) for job, at, kind, data in events]
             jobs = {
-                row[0]: json.loads(row[1])
+                row[0]: _asked(json.loads(row[1]))
                 for row in ledger.execute("SELECT id, document FROM jobs")
             }
     except (sqlite3.Error, json.JSONDecodeError) as error:
         raise FileInvalid(f"{path}: not a ledger: {error}") from None
-    if not stages:
+    trace = trace_of(told, jobs, {table.name: table.fixed for table in pools.pools})
+    if trace is None:
         raise FileInvalid(f"{path}: no job in it was finished")
-    fixed = {table.name: table.fixed for table in pools.pools}
+    return trace
+
+
+def trace_of(
+    events: Iterable[Told], jobs: Mapping[str, Asked], fixed: Mapping[str, float]
+) -> Trace | None:
+    """The trace that events tell, or None where no stage was finished.
+
+    Args:
+        events: In order. A stage that was claimed before the first of them is left out.
+        jobs: By id; the stages of a job that is not among them are left out.
+        fixed: Fixed seconds of each pool's batches; 0 where it is missing.
+    """
+    stages = [stage for stage in _stages(events) if stage.job in jobs]
+    if not stages:
+        return None
     sizes = Counter((stage.worker, stage.claimed) for stage in stages)
     began = min(stage.entered for stage in stages)
     rows = [
-        _row(stage, jobs[stage.job], began, fixed.get(stage.pool, 0.0), sizes)
-        for stage in stages
-        if stage.job in jobs
+        _row(stage, jobs[stage.job], began, fixed.get(stage.pool, 0.0), sizes) for stage in stages
     ]
     rows.sort(key=lambda row: row.at)
     ended = max(stage.finished for stage in stages)
     return Trace(tuple(rows), ended - began, began)
 
 
-def _stages(events: Iterable[tuple[str, float, str, str]]) -> Iterable[_Stage]:
+def _asked(document: Mapping[str, Any]) -> Asked:
+    return Asked(document["user"], document["priority"], document.get("deadline"))
+
+
+def _stages(events: Iterable[Told]) -> Iterable[_Stage]:
     entered: dict[str, float] = {}
     claimed: dict[str, tuple[float, Mapping[str, Any]]] = {}
     for job, at, kind, data in events:
         if kind in _ENTERED:
             entered[job] = at
         elif kind == EventKind.CLAIMED:
-            claimed[job] = at, json.loads(data)
+            claimed[job] = at, data
         elif kind in _FINISHED and job in claimed and job in entered:
             when, claim = claimed.pop(job)
             yield _Stage(job, claim["pool"], entered[job], when, at, claim["worker"])
@@ -91,18 +126,17 @@ def _stages(events: Iterable[tuple[str, float, str, str]]) -> Iterable[_Stage]:
 
 def _row(
     stage: _Stage,
-    job: Mapping[str, Any],
+    job: Asked,
     began: float,
     fixed: float,
     sizes: Mapping[tuple[str, float], int],
 ) -> Row:
     batch = stage.finished - stage.claimed
-    deadline = job.get("deadline")
     return Row(
         at=stage.entered - began,
         seconds=max(batch - fixed, 0.0) / sizes[stage.worker, stage.claimed],
-        deadline=None if deadline is None else max(deadline - stage.entered, 0.0),
-        user=job["user"],
-        priority=job["priority"],
+        deadline=None if job.deadline is None else max(job.deadline - stage.entered, 0.0),
+        user=job.user,
+        priority=job.priority,
         pool=stage.pool,
     )

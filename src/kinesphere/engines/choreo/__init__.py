@@ -28,6 +28,7 @@ MODELS: Final = (
         # Most of the time goes into reading the prompt and planning, whatever the length.
         size=Size("duration", 4.0, 0.25),
         examine="kinesphere.engines.choreo.examination:examine",
+        understand="kinesphere.engines.choreo.reading:understand",
         embedded=True,
     ),
 )

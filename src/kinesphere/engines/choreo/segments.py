@@ -35,12 +35,19 @@ class Segment:
         text: As the user wrote it.
         han: Whether it is Chinese, where an adverb stands before its verb.
         inner: Side words that stood inside the phrase ("raises his right hand").
+        start: Where it begins in the normalised prompt.
     """
 
     text: str
     term: Term | None
     han: bool = False
     inner: tuple[Trait, ...] = ()
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        """Where it ends in the normalised prompt."""
+        return self.start + len(self.text)
 
 
 def normalise(prompt: str) -> str:
@@ -61,15 +68,16 @@ def segments(prompt: str) -> list[Segment]:
         words = []
         text = prompt[token.start() : token.end()]
         if token.lastgroup == "han":
-            _chinese(text, found)
+            _chinese(text, token.start(), found)
         elif token.lastgroup == "number":
-            found.append(Segment(text, Number(float(text))))
+            found.append(Segment(text, Number(float(text)), start=token.start()))
         elif token.lastgroup == "stop":
-            found.append(Segment(text, Mark("then" if text in {"->", "→"} else "stop")))
+            mark = Mark("then" if text in {"->", "→"} else "stop")
+            found.append(Segment(text, mark, start=token.start()))
         elif token.lastgroup == "comma":
-            found.append(Segment(text, Mark("comma")))
+            found.append(Segment(text, Mark("comma"), start=token.start()))
         elif any(unicodedata.category(c) in {"So", "Sk", "Sm"} for c in text):
-            found.append(Segment(text, None))
+            found.append(Segment(text, None, start=token.start()))
     _english(prompt, words, found)
     return found
 
@@ -84,8 +92,9 @@ def _english(prompt: str, tokens: list[re.Match[str]], found: list[Segment]) -> 
     at = 0
     while at < len(words):
         end, term, inner = _phrase(words, at)
-        text = prompt[tokens[at].start() : tokens[end - 1].end()]
-        found.append(Segment(text, term, inner=inner))
+        start = tokens[at].start()
+        text = prompt[start : tokens[end - 1].end()]
+        found.append(Segment(text, term, inner=inner, start=start))
         at = end
 
 
@@ -116,7 +125,7 @@ def _phrase(words: list[str], at: int) -> tuple[int, Term | None, tuple[Trait, .
     return best
 
 
-def _chinese(text: str, found: list[Segment]) -> None:
+def _chinese(text: str, start: int, found: list[Segment]) -> None:
     simplified = "".join(SIMPLIFIED.get(c, c) for c in text)
     index = chinese_index()
     unknown = at = 0
@@ -125,12 +134,12 @@ def _chinese(text: str, found: list[Segment]) -> None:
         unread = isinstance(term, Thing) or (isinstance(term, Limb) and unknown < at)
         if term is not None and not unread:
             if unknown < at:
-                found.append(Segment(text[unknown:at], None, han=True))
-            found.append(Segment(text[at:end], term, han=True))
+                found.append(Segment(text[unknown:at], None, han=True, start=start + unknown))
+            found.append(Segment(text[at:end], term, han=True, start=start + at))
             unknown = end
         at = end
     if unknown < len(text):
-        found.append(Segment(text[unknown:], None, han=True))
+        found.append(Segment(text[unknown:], None, han=True, start=start + unknown))
 
 
 def _longest(

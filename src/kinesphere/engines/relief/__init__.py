@@ -38,6 +38,7 @@ MODELS: Final = (
         # The shape takes 0.14 s with 500 faces, 1.5 s with the 37,000 that a picture asks for by
         # itself, 4 s with 90,000.
         size=Size("faces", 37_000.0, 0.9),
+        find="kinesphere.engines.relief.finding:find",
         embedded=True,
     ),
 )

@@ -1,16 +1,15 @@
 """relief as two engines: the shape of a picture's object, then its texture."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import Json
 from kinesphere.engines.relief.cutout import Cutout, NoObject, cut_out
+from kinesphere.engines.relief.finding import mask_notes, png
 from kinesphere.engines.relief.modelling import modelled
 from kinesphere.engines.relief.network import MaskNetwork
 from kinesphere.engines.relief.painting import Projection, painted
@@ -25,17 +24,6 @@ MOST_PIXELS: Final = 64_000_000
 SHAPE: Final = "shape.glb"
 MASK: Final = "object.png"
 _KEPT: Final = "relief"
-DOUBTFUL: Final = 0.65
-"""Confidence of a mask under which the caller is advised to look at it.
-
-Of 87 photographs, 9 masks overlapped the object by less than 0.6: 8 of them fell under it, and 3
-better ones.
-"""
-DOUBT: Final = (
-    "The object may not have been found whole. A picture with a plain or transparent background, "
-    "or a mask, tells what it is."
-)
-
 Report = Callable[[int, float, str], None]
 Cancelled = Callable[[int], bool]
 
@@ -102,7 +90,7 @@ class Shape(_Stage):
         faces = work.request.get("faces")
         model = modelled(cutout, faces if isinstance(faces, int) else None)
         notes: dict[str, Json] = {
-            "mask": _mask_notes(cutout),
+            "mask": mask_notes(cutout),
             "cues": list(model.cues),
             "vertices": len(model.mesh.vertices),
             "faces": len(model.mesh.faces),
@@ -115,7 +103,7 @@ class Shape(_Stage):
         facts = {_KEPT: model.projection.as_list()}
         data = mesh_glb.encode(model.mesh, facts)
         shape = File(SHAPE, MESH_FORMATS["glb"].media_type, data)
-        return Made((shape, File(MASK, "image/png", _png(cutout))), notes)
+        return Made((shape, File(MASK, "image/png", png(cutout))), notes)
 
 
 class Texture(_Stage):
@@ -137,13 +125,6 @@ class Texture(_Stage):
         return Made((_written(textured, work.request),), {})
 
 
-def _mask_notes(cutout: Cutout) -> dict[str, Json]:
-    notes: dict[str, Json] = {"method": cutout.method, "confidence": cutout.confidence}
-    if cutout.confidence < DOUBTFUL:
-        notes["advice"] = DOUBT
-    return notes
-
-
 def _pictures(inputs: Mapping[str, bytes]) -> tuple[Picture, Picture | None]:
     picture = decode(inputs["picture"], MOST_PIXELS)
     mask = decode(inputs["mask"], MOST_PIXELS) if "mask" in inputs else None
@@ -153,12 +134,6 @@ def _pictures(inputs: Mapping[str, bytes]) -> tuple[Picture, Picture | None]:
 def _written(mesh: Mesh, request: Mapping[str, Json]) -> File:
     form = MESH_FORMATS[str(request.get("format", "glb"))]
     return File(f"mesh{form.extension}", form.media_type, form.encode(mesh))
-
-
-def _png(cutout: Cutout) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(cutout.mask.astype(np.uint8) * 255).save(file, "PNG")
-    return file.getvalue()
 
 
 def _kept(data: bytes, picture: Picture) -> Cutout:
