@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio cluster benchmark test check fix lint types architecture docs clean
+.PHONY: help demo studio studio-check cluster benchmark test check fix lint types architecture docs clean
 
 help:  ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,7 +41,11 @@ src/kinesphere/studio/index.html: .venv/.node $(shell find studio/src studio/pub
 
 studio: src/kinesphere/studio/index.html  ## build the page that the server shows at /
 
+studio-check: .venv/.node  ## types, lint and tests of the studio
+	@cd studio && $(NPM) run --silent types && $(NPM) run --silent lint && $(NPM) run --silent test
+
 demo: .venv/.run  ## a real motion from a real prompt, through the whole stack
+	@$(MAKE) --no-print-directory --silent studio || echo "The page at / was not built; all else works."
 	@$(BIN)/kinesphere demo --out out/demo
 
 # The order of the tests is shuffled by it: another finds what depends on the order.
@@ -57,12 +61,12 @@ check: .venv/.dev lint types architecture  ## the inner loop: lint, types, archi
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(QUICK)
 
 fix: .venv/.dev  ## format and mend what a machine can mend
-	@$(BIN)/ruff format src tests benchmarks deploy
-	@$(BIN)/ruff check --fix src tests benchmarks deploy
+	@$(BIN)/ruff format src tests benchmarks deploy hatch_build.py
+	@$(BIN)/ruff check --fix src tests benchmarks deploy hatch_build.py
 
 lint: .venv/.dev  ## ruff, never writing
-	@$(BIN)/ruff format --check src tests benchmarks deploy
-	@$(BIN)/ruff check src tests benchmarks deploy
+	@$(BIN)/ruff format --check src tests benchmarks deploy hatch_build.py
+	@$(BIN)/ruff check src tests benchmarks deploy hatch_build.py
 
 types: .venv/.dev  ## mypy --strict over source and tests
 	@$(BIN)/mypy
@@ -83,4 +87,4 @@ docs: .venv/.dev  ## write the pages that are made from the code
 	@$(BIN)/python -m kinesphere.quality.reference > docs/quality.md
 
 clean:  ## remove what was installed and made
-	rm -rf .venv out .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv out .mypy_cache .ruff_cache .hypothesis dist studio/node_modules src/kinesphere/studio

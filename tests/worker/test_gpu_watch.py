@@ -13,7 +13,7 @@ import pytest
 from kinesphere.adapters.metric_gpu import GpuReading
 from kinesphere.adapters.nvml import THROTTLES, Link, Memory, Nvml, NvmlUnavailable, Telemetry
 from kinesphere.core.idling import idles
-from kinesphere.core.replicas import Placement, ReplicaState, Status
+from kinesphere.core.replicas import Health, Placement, ReplicaState, Status
 from kinesphere.worker.gpu_watch import GpuWatch
 from kinesphere.worker.holding import cancelled
 from tests.clock import VirtualClock
@@ -184,3 +184,16 @@ async def test_without_a_driver_nothing_is_shown_and_nothing_tried_again() -> No
     assert not task.done()
     await cancelled(task)
     assert asked == [1]
+
+
+async def test_replicas_tell_how_their_devices_are(driver: Nvml, tmp_path: Path) -> None:
+    machine(tmp_path, gpu(0, reasons=0x4))
+    replicas = (on(UUID.format(0)), on("cpu"))
+    watch = GpuWatch(
+        VirtualClock(), 1.0, everyone=lambda: replicas, latencies=lambda *_: (), show=lambda _: None
+    )
+    assert [each.health for each in watch.with_health(replicas)] == [None, None]
+    await watch.look(driver)
+    told, none = (each.health for each in watch.with_health(replicas))
+    assert told == Health(used=1 * GB, busy=0.75, celsius=61.0, watts=70.5, throttled=True)
+    assert none is None
