@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kinesphere.core.catalog import Catalog
 from kinesphere.core.failures import Rejected
 from kinesphere.core.jobs import EventKind
 from kinesphere.core.scaling.division import Hardware
 from kinesphere.elastic.policies import PolicyTable
-from kinesphere.elastic.simulator.history import Asked, Told, trace_of
-from kinesphere.elastic.simulator.traces import Trace
 from kinesphere.ports import Clock, Errands, Ledger, Pools, PoolStatus
 from kinesphere.service.prices import Prices
+
+if TYPE_CHECKING:
+    from kinesphere.elastic.simulator.traces import Trace
 
 MOST_EVENTS: Final = 50_000
 """Events that are read, the last ones: some 15,000 jobs of one stage."""
@@ -142,8 +143,13 @@ class Simulations:
             table["on_demand"] = hardware.on_demand
         return table
 
-    async def _past(self, pool: str, status: PoolStatus, since: float) -> tuple[Trace | None, bool]:
+    async def _past(
+        self, pool: str, status: PoolStatus, since: float
+    ) -> "tuple[Trace | None, bool]":
         """The stages that the pool finished since then, and whether there are more."""
+        # The simulator comes with the first who asks for it.
+        from kinesphere.elastic.simulator.history import Asked, Told, trace_of  # noqa: PLC0415
+
         first, last = await self._sought(since)
         cut = last - first > MOST_EVENTS
         after = max(first, last - MOST_EVENTS)
@@ -191,14 +197,15 @@ class Simulations:
         return least
 
 
-def _of_pool(trace: Trace, pool: str) -> Trace | None:
+def _of_pool(trace: "Trace", pool: str) -> "Trace | None":
     """What of a trace is one pool's."""
     rows = [row for row in trace.rows if row.pool == pool]
     if not rows or trace.began is None:
         return None
     first = rows[0].at
     moved = tuple(row._replace(at=row.at - first) for row in rows)
-    return Trace(moved, max(trace.duration - first, moved[-1].at), trace.began + first)
+    duration = max(trace.duration - first, moved[-1].at)
+    return replace(trace, rows=moved, duration=duration, began=trace.began + first)
 
 
 def _fields(table: PolicyTable) -> dict[str, Any]:
