@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kinesphere.core.admission import Service
@@ -165,6 +165,9 @@ def test_a_replica_that_does_not_tell_its_tier_counts_as_one_of_the_first() -> N
     st.lists(st.tuples(st.sampled_from(sorted(SPEED)), st.sampled_from(list(Phase))), max_size=8),
     st.integers(0, 3),
 )
+# More spot on its way than is wanted, and what must not be spot is not there, or has no room.
+@example(1, [("a10-spot", Phase.STARTING)] * 2, 1)
+@example(3, [("a10-spot", Phase.STARTING)] * 6, 3)
 def test_it_never_stops_what_works_and_never_has_less_than_was_planned(
     number: int, there: list[tuple[str, Phase]], base: int
 ) -> None:

@@ -185,8 +185,16 @@ class _Dividing:
             wanted = min(wanted, max(self.plan.recommended, 1))
             counted = sorted(self.there, key=lambda r: r.tier not in able)
         elif wanted < len(self.there):
-            # Part of what there is; but nothing that is ready goes for what is on its way.
-            tiers = [replace(tier, most=self.have[tier.name]) for tier in self.able]
+            # Part of what there is, and what must not be spot; but nothing that is ready goes for
+            # what is on its way.
+            base = min(self.hardware.on_demand, wanted)
+            tiers = [
+                replace(
+                    tier,
+                    most=min(tier.most, max(self.have[tier.name], 0 if tier.spot else base)),
+                )
+                for tier in self.able
+            ]
             if not any(r.phase is Phase.STARTING for r in self.there):
                 kept = Counter(r.tier for r in fit if r.phase is Phase.BUSY)
         counts = Counter(replica.tier for replica in counted[:wanted])

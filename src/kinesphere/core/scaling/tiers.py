@@ -142,7 +142,8 @@ def cheapest(
     Args:
         demand: What the work asks.
         tiers: What can be had.
-        on_demand: Replicas that must not be spot; fewer only where the whole mix is smaller.
+        on_demand: Replicas that must not be spot; fewer only where the whole mix is smaller, or no
+            more of them can be had.
         most: Replicas in all, at most; those that are kept may be more.
         kept: Replicas that the mix has in any case, by tier name.
     """
@@ -154,15 +155,18 @@ def cheapest(
     strongest = -1.0
     bulk = _bulk(demand, able, on_demand, most)
     least = tuple(max(n, kept.get(t.name, 0)) for t, n in zip(able, bulk, strict=True))
-    for counts in _by_price(able, least, max(most, sum(least))):
+    top = max(most, sum(least))
+    room = top - sum(n for t, n in zip(able, least, strict=True) if t.spot)
+    base = min(on_demand, room, sum(tier.most for tier in able if not tier.spot))
+    for counts in _by_price(able, least, top):
         replicas = sum(counts)
         pairs = list(zip(able, counts, strict=True))
         firm = sum(n for tier, n in pairs if not tier.spot)
-        if firm < min(on_demand, replicas):
+        if firm < min(base, replicas):
             continue
         late, power = late_share(pairs, demand), _power(pairs, demand)
-        if late <= demand.missed and firm >= on_demand:
-            return _mix(able, counts, late, True)
+        if late <= demand.missed and firm >= base:
+            return _mix(able, counts, late, firm >= on_demand)
         if best is None or (late, -power) < (best.late, -strongest):
             best, strongest = _mix(able, counts, late, False), power
     return best or Mix({}, 0.0, 1.0, False)
