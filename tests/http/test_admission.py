@@ -70,7 +70,8 @@ def test_an_eta_says_what_it_rests_on(http: httpx.Client) -> None:
     assert eta["basis"]["replicas"] == 1
     assert eta["basis"]["service_seconds"] == pytest.approx(eta["seconds"], rel=0.3)
     behind = ask(http, "stages").json()
-    assert behind["eta"]["basis"]["work_ahead_seconds"] > 0.5
+    # What is left of the first: how much, depends on how long it took to ask.
+    assert behind["eta"]["basis"]["work_ahead_seconds"] > 0.0
     again = http.get(f"/v1/jobs/{behind['id']}").json()
     assert again["eta"]["seconds"] == pytest.approx(behind["eta"]["seconds"], abs=1.0)
     stream = http.get(f"/v1/jobs/{behind['id']}/events").text
