@@ -8,7 +8,7 @@ import { say } from "../shell/words";
 import { stateName, titleOf } from "../watch/describe";
 import { deadLetters, revive } from "./api";
 import { moment } from "./figures";
-import { Confirm, type Question, useLook } from "./parts";
+import { Confirm, Pager, type Question, useLook } from "./parts";
 
 const WORDS = {
   none: { en: "No job has failed. Nothing waits here.", zh: "没有失败的任务。" },
@@ -29,8 +29,6 @@ const WORDS = {
     en: "They go back to their queue with three more attempts each, from the stage at which they failed. Whoever asked for them sees them wait again.",
     zh: "它们将从失败的阶段重新排队，每个任务再获得三次尝试机会。提交者会看到任务重新进入排队。",
   },
-  more: { en: "Older ones", zh: "更早的任务" },
-  newest: { en: "The newest", zh: "最新的任务" },
 };
 
 const EVERY = 5_000;
@@ -117,28 +115,7 @@ export function Dead() {
               </tbody>
             </table>
           </div>
-          <div class="shell-row">
-            {cursor !== null && (
-              <button
-                type="button"
-                onClick={() => {
-                  setCursor(null);
-                }}
-              >
-                {say(WORDS.newest)}
-              </button>
-            )}
-            {found?.next_cursor && (
-              <button
-                type="button"
-                onClick={() => {
-                  setCursor(found.next_cursor);
-                }}
-              >
-                {say(WORDS.more)}
-              </button>
-            )}
-          </div>
+          <Pager cursor={cursor} next={found?.next_cursor} go={setCursor} />
         </>
       )}
       {question && (

@@ -7,7 +7,7 @@ import { Failure } from "../shell/failure";
 import { say } from "../shell/words";
 import { createKey, type Key, keys, revokeKey, type Scope } from "./api";
 import { moment } from "./figures";
-import { Confirm, type Question, useLook } from "./parts";
+import { Confirm, Pager, type Question, useLook } from "./parts";
 
 const WORDS = {
   off: {
@@ -45,8 +45,6 @@ const WORDS = {
     en: "Whoever uses it is refused within five seconds, and their streams end. It cannot be undone.",
     zh: "使用该密钥的请求将在五秒内被拒绝，其数据流也会断开。此操作不可撤销。",
   },
-  more: { en: "Older ones", zh: "更早的密钥" },
-  newest: { en: "The newest", zh: "最新的密钥" },
 };
 
 const EVERY = 10_000;
@@ -83,28 +81,7 @@ export function Keys() {
           }}
         />
       )}
-      <div class="shell-row">
-        {cursor !== null && (
-          <button
-            type="button"
-            onClick={() => {
-              setCursor(null);
-            }}
-          >
-            {say(WORDS.newest)}
-          </button>
-        )}
-        {found?.next_cursor && (
-          <button
-            type="button"
-            onClick={() => {
-              setCursor(found.next_cursor);
-            }}
-          >
-            {say(WORDS.more)}
-          </button>
-        )}
-      </div>
+      <Pager cursor={cursor} next={found?.next_cursor} go={setCursor} />
       {made && (
         <Once
           of={made}

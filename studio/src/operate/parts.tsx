@@ -10,6 +10,8 @@ import { say } from "../shell/words";
 const WORDS = {
   leave: { en: "Cancel", zh: "取消" },
   doing: { en: "One moment …", zh: "请稍候…" },
+  newest: { en: "The newest", zh: "最新的" },
+  older: { en: "Older ones", zh: "更早的" },
 };
 
 export interface Looked<T> {
@@ -146,5 +148,38 @@ export function Facts({ of }: { of: readonly (readonly [string, ComponentChildre
         </div>
       ))}
     </dl>
+  );
+}
+
+/** Leads to the next page of a list, and back to the first. */
+export function Pager(props: {
+  cursor: string | null;
+  next: string | null | undefined;
+  go: (cursor: string | null) => void;
+}) {
+  const { cursor, next, go } = props;
+  return (
+    <div class="shell-row">
+      {cursor !== null && (
+        <button
+          type="button"
+          onClick={() => {
+            go(null);
+          }}
+        >
+          {say(WORDS.newest)}
+        </button>
+      )}
+      {next && (
+        <button
+          type="button"
+          onClick={() => {
+            go(next);
+          }}
+        >
+          {say(WORDS.older)}
+        </button>
+      )}
+    </div>
   );
 }
