@@ -122,11 +122,7 @@ class Simulations:
         """The pool as a pools file has it."""
         _, stage = self._catalog.pools()[pool]
         service = status.service
-        starts = [
-            each.load_seconds + (each.warm_seconds or 0.0)
-            for each in status.members
-            if each.load_seconds is not None
-        ]
+        starts = [sum(each.phases.values()) for each in status.members if each.phases]
         table: dict[str, Any] = {
             "name": pool,
             "fixed": service.fixed,

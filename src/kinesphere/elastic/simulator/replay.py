@@ -35,7 +35,7 @@ def replay(
     """
     file = PoolsFile.model_validate({"pools": [pool]})
     # A trace of one job begins and ends with it, and lasts no time where that took none.
-    trace = Trace(tuple(Row(*row) for row in rows), max(duration, 1.0), began)
+    trace = Trace(tuple(Row(*row) for row in rows), duration or 1.0, began)
     arrivals, seconds = prepared(trace, file)
     simulated = [table.pool() for table in file.pools]
     name = simulated[0].name
