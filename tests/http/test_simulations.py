@@ -1,7 +1,7 @@
 """Another policy on the server's own past: the numbers that the command tells, over HTTP."""
 
+import asyncio
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from kinesphere.cli.simulate import Outputs, Source, run
 from tests.servers import ServerProcess
+from tests.waiting import wait_until
 
 POLICY = {"policy": "keda-queue", "minimum": 1, "maximum": 3}
 
@@ -47,9 +48,7 @@ def test_a_policy_is_played_on_the_past_and_beside_the_one_that_runs(tmp_path: P
             )
             assert {answer.status_code for answer in answers} == {200}
         # What the last batch says of the pool's speed is known when its replica is free.
-        until = time.monotonic() + 20.0
-        while {m["state"] for m in _members(http)} != {"ready"} and time.monotonic() < until:
-            pass
+        asyncio.run(wait_until(lambda: _free(http), "every replica is free", pause=0.05))
         played = ask(http)
         assert played.status_code == 200, played.text
         found = played.json()
@@ -80,10 +79,9 @@ def test_a_policy_is_played_on_the_past_and_beside_the_one_that_runs(tmp_path: P
     assert {member["tier"] for member in pool["members"]} == {"l4"}
 
 
-def _members(http: httpx.Client) -> list[dict[str, Any]]:
+def _free(http: httpx.Client) -> bool:
     (pool,) = http.get("/v1/pools").json()["items"]
-    members: list[dict[str, Any]] = pool["members"]
-    return members
+    return {member["state"] for member in pool["members"]} == {"ready"}
 
 
 def _command(folder: Path, pool: dict[str, Any], data: Path) -> dict[str, Any]:
