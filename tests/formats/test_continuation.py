@@ -134,6 +134,25 @@ def test_another_skeleton_is_put_on_ours_and_other_joints_are_refused() -> None:
         continued(clip, replace(clip, skeleton=other))
 
 
+def test_a_film_is_seen_again_without_a_jump(clips: dict[str, Clip]) -> None:
+    for name, stays in (("wave", True), ("jump", True), ("walk", False)):
+        clip = clips.get(name) or play(read(name), 2.0, 1)
+        reel = Reel(clip)
+        count = reel.end
+        seen = [np.stack([reel.pose(frame) for frame in range(count)])]
+        for _ in range(3):
+            reel.repeat()
+            assert reel.end == count
+            seen.append(np.stack([reel.pose(frame) for frame in range(count)]))
+        rows = np.concatenate(seen)
+        assert step(clip_of(rows, clip)) <= step(clip) + REACH / 30.0, name
+        gone = np.linalg.norm(rows[-1, [0, 2]] - rows[count - 1, [0, 2]])
+        assert gone < 1e-6 if stays else gone > 1.0, name
+        if stays:
+            # What has faded in is what it was, however often it is seen.
+            assert np.allclose(seen[3][40:, :3], seen[0][40:, :3], atol=1e-5)
+
+
 def test_a_reel_grows_is_cut_and_forgets_its_beginning(clips: dict[str, Clip]) -> None:
     wave, jump = clips["wave"], clips["jump"]
     reel = Reel(wave, longest=3.0)

@@ -1,11 +1,13 @@
 """Every check passes a right mesh and finds a planted fault."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from kinesphere.formats.mesh import Mesh
+from kinesphere.formats.mesh import PLAIN, Mesh
 from kinesphere.quality.mesh import judge_mesh
 from tests.formats.test_mesh import tetrahedron
 
@@ -70,3 +72,24 @@ def test_a_right_mesh_passes(mesh: Mesh) -> None:
 )
 def test_a_planted_fault_is_found(mesh: Mesh, name: str, verdict: str) -> None:
     assert judge_mesh(mesh)[name].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("colour", "comment", "verdict"),
+    [((200, 30, 30), b"", "fail"), ((200, 30, 30), PLAIN, None), (None, PLAIN, "pass")],
+)
+def test_one_colour_is_a_fault_unless_it_is_what_is_shown(
+    colour: tuple[int, int, int] | None, comment: bytes, verdict: str | None
+) -> None:
+    mesh = tetrahedron()
+    assert mesh.texture is not None
+    shown = Image.linear_gradient("L").convert("RGB")
+    if colour is not None:
+        shown.paste(colour, (0, 0, *shown.size))
+    file = io.BytesIO()
+    shown.save(file, "JPEG", comment=comment)
+    report = judge_mesh(replace(mesh, texture=replace(mesh.texture, jpeg=file.getvalue())))
+
+    found = {measure.name: measure.verdict for measure in report.measures}
+    assert found.get("texture_spread") == verdict
+    assert ("texture_spread" in {out.name for out in report.left_out}) == (verdict is None)

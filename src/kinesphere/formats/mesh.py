@@ -21,6 +21,9 @@ Indices = NDArray[np.int32]
 MOST_FACES: Final = 4_000_000
 """Of a mesh that is read."""
 
+PLAIN: Final = b"of one colour"
+"""Comment of a texture that is of one colour because what it shows is: every format keeps it."""
+
 
 class BadMesh(ValueError):
     """A mesh that cannot be written, or bytes that are no mesh that can be read."""
@@ -31,7 +34,7 @@ class Texture:
     """A colour picture laid over a surface.
 
     Attributes:
-        jpeg: A JPEG file.
+        jpeg: A JPEG file; its comment is `PLAIN` where the surface is meant to be of one colour.
         size: Its width and height in pixels.
         points: (U, 2) places in the picture, 0 to 1 from its top left corner.
         corners: (F, 3) rows of `points`, for the corners of each face of the mesh.

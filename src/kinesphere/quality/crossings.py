@@ -5,6 +5,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kinesphere.quality.topology import cross
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -18,31 +20,55 @@ _CHUNK: Final = 400_000
 def crossing_share(vertices: NDArray[Any], faces: Indices) -> float:
     """Share of faces with an edge through another face that has no vertex in common with it."""
     corners = vertices.astype(np.float64)[faces]
-    low, high = corners.min(axis=1), corners.max(axis=1)
+    low, high = (
+        pick(pick(corners[:, 0], corners[:, 1]), corners[:, 2]) for pick in (np.minimum, np.maximum)
+    )
     keys, owners = _cells(low, high)
-    first_row = np.searchsorted(keys, keys, "left")
-    neighbours = np.searchsorted(keys, keys, "right") - first_row
-    stride = -(-int(neighbours.sum()) // MOST_PAIRS)
+    # Rows of one cell lie together, so that a face's neighbours are the rows around its own.
+    begin, end = np.searchsorted(keys, keys, "left"), np.searchsorted(keys, keys, "right")
+    stride = -(-int((end - begin).sum()) // MOST_PAIRS)
     rows = np.flatnonzero(owners % stride == 0)
+    if stride == 1:
+        # Whether two faces cross does not depend on which comes first: each pair is looked at once.
+        begin = rows + 1
+    neighbours = end - begin
+    lows, highs = (np.ascontiguousarray(side[owners].T) for side in (low, high))
+    columns = np.ascontiguousarray(faces.T.astype(np.int32))
     struck = np.zeros(len(faces), dtype=np.bool_)
     for part in np.array_split(rows, max(1, int(neighbours[rows].sum()) // _CHUNK)):
-        counts = neighbours[part]
-        face = np.repeat(owners[part], counts)
-        shift = np.arange(len(face)) - np.repeat(np.cumsum(counts) - counts, counts)
-        other = owners[np.repeat(first_row[part], counts) + shift]
-        # Boxes that do not meet are by far the most pairs, and the cheapest to tell.
-        for axis in range(3):
-            meet = low[face, axis] <= high[other, axis]
-            meet &= low[other, axis] <= high[face, axis]
-            face, other = face[meet], other[meet]
+        one, two = _meeting(part, begin[part], neighbours[part], lows, highs)
+        face, other = owners[one], owners[two]
         near = face != other
-        for a in range(3):
-            for b in range(3):
-                near &= faces[face, a] != faces[other, b]
+        for a in columns:
+            corner = a[face]
+            for b in columns:
+                near &= corner != b[other]
         face, other = face[near], other[near]
         met = _pierces(corners[face], corners[other]) | _pierces(corners[other], corners[face])
-        struck[face[met]] = True
+        struck[face[met]] = struck[other[met]] = True
     return float(struck[::stride].mean())
+
+
+def _meeting(
+    rows: Indices, begin: Indices, counts: Indices, lows: Floats, highs: Floats
+) -> tuple[Indices, Indices]:
+    """Pairs of a row with each of the `counts` rows from `begin`, whose boxes meet.
+
+    Args:
+        rows: (N,) rows of cells.
+        begin: (N,) the first row to pair each with.
+        counts: (N,) how many to pair it with.
+        lows: (3, R) the boxes' least coordinates, by row.
+        highs: (3, R) their largest.
+    """
+    two = np.arange(int(counts.sum())) + np.repeat(begin - np.cumsum(counts) + counts, counts)
+    one = np.repeat(rows, counts)
+    # Boxes that do not meet are by far the most pairs, and the cheapest to tell.
+    for low, high in zip(lows, highs, strict=True):
+        meet = low[one] <= high[two]
+        meet &= low[two] <= high[one]
+        one, two = one[meet], two[meet]
+    return one, two
 
 
 def _cells(low: Floats, high: Floats) -> tuple[Indices, Indices]:
@@ -78,12 +104,12 @@ def _pierces(edges_of: Floats, through: Floats) -> NDArray[np.bool_]:
     one, two = through[:, 1] - through[:, 0], through[:, 2] - through[:, 0]
     for start, stop in ((0, 1), (1, 2), (2, 0)):
         along = edges_of[:, stop] - edges_of[:, start]
-        across = np.cross(along, two)
+        across = cross(along, two)
         determinant = np.einsum("ij,ij->i", one, across)
         with np.errstate(divide="ignore", invalid="ignore"):
             to = edges_of[:, start] - through[:, 0]
             u = np.einsum("ij,ij->i", to, across) / determinant
-            side = np.cross(to, one)
+            side = cross(to, one)
             v = np.einsum("ij,ij->i", along, side) / determinant
             t = np.einsum("ij,ij->i", two, side) / determinant
             met |= (u > 0.0) & (v > 0.0) & (u + v < 1.0) & (t > 0.0) & (t < 1.0)

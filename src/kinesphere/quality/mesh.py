@@ -13,20 +13,28 @@
 | uv_out_of_range | | 0 | 0.05 | share of texture points outside the picture |
 | texture_spread | | 2 | 0.5 | deviation of the texture's colours, of 255; small is bad |
 
-Shares run from 0 to 1. An open mesh is still a mesh, so it warns; engines hold their own to more.
+Shares run from 0 to 1. A texture of one colour is no fault where its file says that what it shows
+is of one. An open mesh is still a mesh, so it warns; engines hold their own to more.
 """
 
 import io
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageStat
 
-from kinesphere.formats.mesh import BadMesh, Mesh, Texture, check
+from kinesphere.formats.mesh import PLAIN, BadMesh, Mesh, Texture, check
 from kinesphere.quality.crossings import crossing_share
 from kinesphere.quality.report import Check, LeftOut, Measure, Report
-from kinesphere.quality.topology import crowded_edges, open_edges, parts, pinched_vertices, volumes
+from kinesphere.quality.topology import (
+    Faces,
+    cross,
+    crowded_edges,
+    open_edges,
+    parts,
+    pinched_vertices,
+    volumes,
+)
 
 _CLOSED: Final = "definition of a closed two-manifold; slicers and booleans need one"
 _SLIVER: Final = "numeric: height under 1e-6 of the longest side is lost in float32"
@@ -71,6 +79,7 @@ def judge_mesh(mesh: Mesh) -> Report:
     except BadMesh:
         return Report((WHOLE.measure(1.0),), (LeftOut("all other checks", "it is not whole"),))
     faces = mesh.faces.astype(np.int64)
+    part = parts(faces, len(mesh.vertices))[faces[:, 0]]
     gaps, crowds = len(open_edges(faces)), len(crowded_edges(faces))
     measures = [WHOLE.measure(0.0), OPEN.measure(float(gaps)), CROWDED.measure(float(crowds))]
     left_out: list[LeftOut] = []
@@ -80,46 +89,52 @@ def judge_mesh(mesh: Mesh) -> Report:
         ]
     else:
         measures.append(PINCHED.measure(float(pinched_vertices(faces))))
-        measures.append(_inward(mesh, faces))
-    measures += [*_areas(mesh, faces), CROSSING.measure(crossing_share(mesh.vertices, faces))]
+        measures.append(_inward(mesh, faces, part))
+    measures += [*_areas(mesh, faces, part), CROSSING.measure(crossing_share(mesh.vertices, faces))]
     if mesh.texture is None:
         left_out.append(LeftOut("texture", "the mesh has none"))
     else:
         outside = (mesh.texture.points < 0.0) | (mesh.texture.points > 1.0)
         measures.append(UV.measure(float(outside.any(axis=1).mean())))
-        spread = _spread(mesh.texture)
-        measures.append(FLAT.measure(0.0 if spread is None else spread))
+        plain, spread = _spread(mesh.texture)
+        if plain and FLAT.verdict(spread) != "pass":
+            left_out.append(LeftOut(FLAT.name, "what it shows is of one colour"))
+        else:
+            measures.append(FLAT.measure(spread))
     return Report(tuple(measures), tuple(left_out))
 
 
-def _areas(mesh: Mesh, faces: NDArray[np.int64]) -> tuple[Measure, Measure]:
+def _areas(mesh: Mesh, faces: Faces, part: Faces) -> tuple[Measure, Measure]:
     corners = mesh.vertices.astype(np.float64)[faces]
     sides = corners[:, [1, 2, 0]] - corners
-    twice = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
-    longest = (sides**2).sum(axis=2).max(axis=1)
+    across = cross(sides[:, 0], sides[:, 1])
+    twice = np.sqrt(np.einsum("ij,ij->i", across, across))
+    longest = np.einsum("ijk,ijk->ij", sides, sides).max(axis=1)
     degenerate = float((twice <= 1e-6 * longest).mean())
-    areas = np.bincount(parts(faces, len(mesh.vertices))[faces[:, 0]], twice)
+    areas = np.bincount(part, twice)
     total = float(areas.sum())
     away = 1.0 - float(areas.max()) / total if total > 0.0 else 1.0
     return DEGENERATE.measure(degenerate), FLOATERS.measure(max(0.0, round(away, 9)))
 
 
-def _inward(mesh: Mesh, faces: NDArray[np.int64]) -> Measure:
+def _inward(mesh: Mesh, faces: Faces, part: Faces) -> Measure:
     """Parts of negative volume; a cavity is one too, and small against the part around it."""
-    by_part = np.bincount(
-        parts(faces, len(mesh.vertices))[faces[:, 0]], volumes(mesh.vertices, faces)
-    )
+    by_part = np.bincount(part, volumes(mesh.vertices, faces))
     total = float(np.abs(by_part).sum())
     inward = float(-by_part[by_part < 0.0].sum())
     return INWARD.measure(inward / total if total > 0.0 else 1.0)
 
 
-def _spread(texture: Texture) -> float | None:
-    """Largest standard deviation of a channel; None for a texture that is no picture."""
+def _spread(texture: Texture) -> tuple[bool, float]:
+    """Whether one colour is meant, and the largest standard deviation of a channel.
+
+    Zero, and not meant, for a texture that is no picture.
+    """
     try:
         with Image.open(io.BytesIO(texture.jpeg), formats=["JPEG"]) as picture:
             picture.draft("RGB", (256, 256))
-            pixels = np.asarray(picture.convert("RGB"), dtype=np.float64)
+            deviations = ImageStat.Stat(picture.convert("RGB")).stddev
+            plain = picture.info.get("comment") == PLAIN
     except (OSError, ValueError, Image.DecompressionBombError):
-        return None
-    return float(pixels.std(axis=(0, 1)).max())
+        return False, 0.0
+    return plain, max(deviations)

@@ -43,7 +43,8 @@ _MESHES: Final = """
 ## Meshes
 
 Checks of a closed surface are left out for one that is open, and those of a texture where there is
-none.
+none. A texture of one colour is no fault where its file says, in the comment of its JPEG, that what
+it shows is of one.
 
 | measure | unit | warns beyond | fails beyond | source |
 | --- | --- | --- | --- | --- |

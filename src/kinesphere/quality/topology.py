@@ -23,24 +23,32 @@ def edge_keys(edges: Faces) -> tuple[Counts, Counts]:
 def open_edges(faces: Faces) -> Counts:
     """(N,) directed edges, rows of `directed`, that no face runs the other way."""
     keys, opposite = edge_keys(directed(faces))
-    return np.flatnonzero(~np.isin(opposite, keys))
+    keys = np.sort(keys)
+    at = np.minimum(np.searchsorted(keys, opposite), len(keys) - 1)
+    return np.flatnonzero(keys[at] != opposite)
 
 
 def crowded_edges(faces: Faces) -> Counts:
     """(N,) directed edges, rows of `directed`, that more than one face runs in one direction."""
     keys, _ = edge_keys(directed(faces))
-    _, first, times = np.unique(keys, return_inverse=True, return_counts=True)
-    return np.flatnonzero(times[first.reshape(-1)] > 1)
+    order = np.argsort(keys)
+    again = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
+    return np.unique(np.concatenate([order[again], order[again + 1]]))
 
 
 def closed(faces: Faces) -> bool:
     """Whether the surface is a closed, oriented manifold: every edge and every vertex."""
     if not len(faces):
         return False
-    keys, opposite = (np.sort(side) for side in edge_keys(directed(faces)))
-    if (keys[1:] == keys[:-1]).any() or not np.array_equal(keys, opposite):
+    keys, opposite = edge_keys(directed(faces))
+    order = np.argsort(keys)
+    ordered = keys[order]
+    if (ordered[1:] == ordered[:-1]).any():
         return False
-    return pinched_vertices(faces) == 0
+    at = np.searchsorted(ordered, opposite)
+    if at.max() == len(keys) or not np.array_equal(ordered[at], opposite):
+        return False
+    return _pinched(faces, order[at]) == 0
 
 
 def pinched_vertices(faces: Faces) -> int:
@@ -50,7 +58,11 @@ def pinched_vertices(faces: Faces) -> int:
     """
     keys, opposite = edge_keys(directed(faces))
     order = np.argsort(keys)
-    twin = order[np.searchsorted(keys[order], opposite)]
+    return _pinched(faces, order[np.searchsorted(keys[order], opposite)])
+
+
+def _pinched(faces: Faces, twin: Counts) -> int:
+    """See `pinched_vertices`; `twin` is the row of each directed edge run the other way."""
     count = len(faces)
     # The edge before, in its face, of an edge's twin leaves the same vertex: round the fan.
     previous = np.concatenate([np.arange(count) + 2 * count, np.arange(2 * count)])
@@ -88,8 +100,16 @@ def largest_part(vertices: NDArray[np.float64], faces: Faces) -> tuple[NDArray[n
 def volumes(vertices: NDArray[Any], faces: Faces) -> NDArray[np.float64]:
     """(F,) signed volume between each face and the middle; their sum is that of the solid."""
     corners = (vertices - vertices.mean(axis=0)).astype(np.float64)[faces]
-    crossed = np.cross(corners[:, 1], corners[:, 2])
-    return np.asarray(np.einsum("ij,ij->i", corners[:, 0], crossed) / 6.0)
+    return np.asarray(
+        np.einsum("ij,ij->i", corners[:, 0], cross(corners[:, 1], corners[:, 2])) / 6.0
+    )
+
+
+def cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Vector products of (N, 3), in half the time of `numpy.cross`."""
+    a, b, c = one.T
+    x, y, z = other.T
+    return np.stack([b * z - c * y, c * x - a * z, a * y - b * x], axis=1)
 
 
 def _cycles(permutation: Counts) -> Counts:

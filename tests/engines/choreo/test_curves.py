@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kinesphere.engines.choreo.curves import cruise, minimum_jerk, pchip, smooth, window
+from kinesphere.engines.choreo.curves import cruise, minimum_jerk, pchips, smooth, window
+from kinesphere.engines.choreo.score import Layer
 
 
 def test_minimum_jerk_rests_at_both_ends() -> None:
@@ -22,19 +23,24 @@ def test_cruise_goes_at_one_speed_between_its_ramps() -> None:
     assert speed.sum() == pytest.approx(1000.0)
 
 
-def test_pchip_passes_its_knots_and_never_overshoots() -> None:
+def test_pchips_pass_their_knots_and_never_overshoot() -> None:
     knots, values = np.array([0.0, 1.0, 1.5, 4.0]), np.array([0.0, 2.0, 2.0, -1.0])
-    curve = pchip(knots, values, np.linspace(-1.0, 5.0, 601))
+    times = np.linspace(-1.0, 5.0, 601)
+    two = pchips([knots, knots[:2]], [values, values[:2]], times)
 
-    assert pchip(knots, values, knots) == pytest.approx(values)
-    assert curve.max() <= 2.0
-    assert curve.min() >= -1.0
-    assert curve[0] == 0.0
-    assert curve[-1] == -1.0
+    assert pchips([knots], [values], knots)[0] == pytest.approx(values)
+    assert np.array_equal(two[0], pchips([knots], [values], times)[0])
+    assert two.max() <= 2.0
+    assert two.min() >= -1.0
+    assert two[:, 0].tolist() == [0.0, 0.0]
+    assert two[:, -1].tolist() == [-1.0, 2.0]
 
 
-def test_pchip_of_one_knot_is_constant() -> None:
-    assert np.all(pchip(np.array([1.0]), np.array([3.0]), np.arange(4.0)) == 3.0)
+def test_a_channel_of_one_key_holds_it() -> None:
+    layer = Layer()
+    layer.put("y", 0.0, 0.5, 0.0)
+
+    assert layer.curves(("y",), np.arange(3.0))["y"].tolist() == [0.5, 0.5, 0.5]
 
 
 def test_smoothing_keeps_constants_and_the_mean() -> None:

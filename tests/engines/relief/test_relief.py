@@ -23,6 +23,7 @@ from kinesphere.formats.picture import decode
 from kinesphere.ports import Made, Outcome, Work
 from kinesphere.quality.mesh import judge_mesh
 from kinesphere.quality.topology import closed
+from kinesphere.worker.products import Product, product
 from tests import pictures
 from tests.judges.node import Judge, node_judge
 
@@ -278,6 +279,38 @@ def test_the_callers_mask_is_obeyed() -> None:
     assert outcome.notes["mask"] == {"method": "mask", "confidence": 1.0}
     with Image.open(io.BytesIO(files(outcome)["object.png"])) as kept:
         assert kept.getbbox() == (60, 60, 160, 200)
+
+
+def icons() -> dict[str, Image.Image]:
+    """A disc and a star of one colour on paper, and a badge of two without any."""
+    disc, star = (Image.new("RGB", (400, 400), "white") for _ in range(2))
+    ImageDraw.Draw(disc).ellipse((60, 60, 340, 340), fill=(220, 20, 30))
+    turn = np.arange(10) * np.pi / 5.0
+    reach = np.where(np.arange(10) % 2, 72.0, 170.0)
+    points = np.stack([200.0 + reach * np.sin(turn), 200.0 - reach * np.cos(turn)], axis=1)
+    corners = [(x, y) for x, y in points.tolist()]
+    ImageDraw.Draw(star).polygon(corners, fill="black")
+    badge = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(badge)
+    draw.rounded_rectangle((40, 40, 360, 360), 60, fill=(30, 120, 220, 255))
+    draw.polygon(corners, fill="white")
+    return {"disc": disc, "star": star, "badge": badge}
+
+
+@pytest.mark.parametrize(("name", "depth"), [("disc", 1.0), ("star", 0.5), ("badge", 1.0)])
+@pytest.mark.parametrize("form", ["glb", "obj"])
+def test_flat_drawings_are_inflated(name: str, depth: float, form: str) -> None:
+    picture = pictures.encoded(icons()[name])
+    first = files(run(Shape(), {"picture": picture}, faces=8000))
+    second = run(Texture(), {"picture": picture, **first}, format=form)
+    accepted = product(second, form)
+    assert isinstance(accepted, Product), accepted
+    mesh = MESH_FORMATS[form].decode(accepted.files[0].data)
+    report = judge_mesh(mesh)
+    assert report.verdict == "pass"
+    assert ("texture_spread" in [m.name for m in report.measures]) == (name == "badge")
+    width, _, deep = np.ptp(mesh.vertices, axis=0)
+    assert deep / width == pytest.approx(depth, abs=0.12)
 
 
 def nothing() -> dict[str, Image.Image]:

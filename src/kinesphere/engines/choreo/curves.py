@@ -1,5 +1,6 @@
 """Curves over time: easing, monotone interpolation, smoothing. All vectorised over samples."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -33,35 +34,43 @@ def window(times: Floats, start: float, end: float, ramp: float) -> Floats:
     return minimum_jerk((times - start) / ramp) * minimum_jerk((end - times) / ramp)
 
 
-def pchip(knots: Floats, values: Floats, times: Floats) -> Floats:
-    """Monotone cubic interpolation (Fritsch and Carlson, 1980), flat at and beyond both ends.
+def pchips(knots: Sequence[Floats], values: Sequence[Floats], times: Floats) -> Floats:
+    """Monotone cubic interpolations (Fritsch and Carlson, 1980), flat at and beyond both ends.
 
     Args:
-        knots: (K,) s, strictly increasing, K ≥ 1.
+        knots: Of each of C curves (K,) s, strictly increasing, K ≥ 2.
         values: (K,) at the knots.
         times: (T,) s.
+
+    Returns:
+        (C, T), all curves at all times.
     """
-    if len(knots) == 1:
-        return np.full(times.shape, values[0])
-    width = np.diff(knots)
-    slope = np.diff(values) / width
-    tangent = np.zeros(len(knots))
+    # One curve after the other in one row, since a clip has dozens of curves of few knots.
+    knot, value = np.concatenate(knots), np.concatenate(values)
+    sizes = np.array([len(each) for each in knots])
+    ends = np.cumsum(sizes)
+    width, rise = np.diff(knot), np.diff(value)
+    width[ends[:-1] - 1] = 1.0
+    slope = rise / width
     before, after = slope[:-1], slope[1:]
+    inner = before * after > 0.0
+    inner[np.concatenate([ends[:-1] - 2, ends[:-1] - 1])] = False
     first = 2.0 * width[1:] + width[:-1]
     second = width[1:] + 2.0 * width[:-1]
-    rising = before * after > 0.0
+    tangent = np.zeros(len(knot))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (first + second) / (first / before + second / after)
-    tangent[1:-1] = np.where(rising, mean, 0.0)
-    at = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
+    tangent[1:-1] = np.where(inner, mean, 0.0)
+    at = np.stack([np.searchsorted(each[1:-1], times, side="right") for each in knots])
+    at += (ends - sizes)[:, None]
     w = width[at]
-    s = np.clip((times - knots[at]) / w, 0.0, 1.0)
+    s = np.clip((times - knot[at]) / w, 0.0, 1.0)
     s2 = s * s
     s3 = s2 * s
     return np.asarray(
-        (2.0 * s3 - 3.0 * s2 + 1.0) * values[at]
+        (2.0 * s3 - 3.0 * s2 + 1.0) * value[at]
         + (s3 - 2.0 * s2 + s) * w * tangent[at]
-        + (3.0 * s2 - 2.0 * s3) * values[at + 1]
+        + (3.0 * s2 - 2.0 * s3) * value[at + 1]
         + (s3 - s2) * w * tangent[at + 1]
     )
 

@@ -18,11 +18,11 @@ class Limb:
     """A solved limb, all in the world.
 
     Attributes:
-        upper: (T, 3) unit direction of the first bone.
-        lower: (T, 3) unit direction of the second.
-        hinge: (T, 3) unit axis about which the middle joint flexes.
-        flexion: (T,) degrees.
-        end: (T, 3) m, where the last joint came to lie.
+        upper: (..., 3) unit direction of the first bone.
+        lower: (..., 3) unit direction of the second.
+        hinge: (..., 3) unit axis about which the middle joint flexes.
+        flexion: (...) degrees.
+        end: (..., 3) m, where the last joint came to lie.
     """
 
     upper: Floats
@@ -46,9 +46,9 @@ def two_bone(
     """Reach for a target with a hinged limb.
 
     Args:
-        root: (T, 3) m, hip or shoulder.
-        target: (T, 3) m, ankle or wrist.
-        pole: (T, 3) direction to which the knee or elbow points; need not be perpendicular.
+        root: (..., 3) m, hip or shoulder.
+        target: (..., 3) m, ankle or wrist.
+        pole: (..., 3) direction to which the knee or elbow points; need not be perpendicular.
         first: Length of the first bone, m.
         second: Length of the second bone, m.
         most: Largest flexion, degrees.
@@ -57,13 +57,13 @@ def two_bone(
     distance = norm(line)
     shortest = np.sqrt(first**2 + second**2 + 2.0 * first * second * np.cos(np.radians(most)))
     length = np.maximum(soft_length(distance, first + second), shortest)
-    axis = line / np.maximum(distance, 1e-9)[:, None]
+    axis = line / np.maximum(distance, 1e-9)[..., None]
     hinge = unit(cross(pole, axis))
     across = cross(axis, hinge)
     cosine = (first**2 + length**2 - second**2) / (2.0 * first * length)
     sine = np.sqrt(np.maximum(0.0, 1.0 - cosine**2))
-    upper = cosine[:, None] * axis + sine[:, None] * across
-    end = root + length[:, None] * axis
+    upper = cosine[..., None] * axis + sine[..., None] * across
+    end = root + length[..., None] * axis
     lower = unit(end - root - first * upper)
     inner = (first**2 + second**2 - length**2) / (2.0 * first * second)
     flexion = 180.0 - np.degrees(np.arccos(np.clip(inner, -1.0, 1.0)))

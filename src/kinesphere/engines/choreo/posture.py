@@ -40,7 +40,7 @@ def _weight(times: Floats, start: float, end: float, whole: float) -> Floats:
 def _posture(score: Score, style: Style, weight: Floats, held: bool) -> None:
     times = score.times
     # Who lies or sits on the floor has no weight to carry: the manner shows less.
-    height = score.base.curve("y", times)
+    height = score.base.curves(("y",), times)["y"]
     weight = weight * np.clip((height - 0.15) / 0.5, 0.0, 1.0)
     score.wave("sx", weight * style.bend)
     score.wave("pitch", weight * 0.15 * style.bend)

@@ -62,29 +62,39 @@ def to_quaternion(matrix: Floats) -> Floats:
     """
     m = matrix
     trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
-    squares = np.stack(
-        [1.0 + trace, *(1.0 + 2.0 * m[..., axis, axis] - trace for axis in range(3))], axis=-1
-    )
-    w_x = m[..., 2, 1] - m[..., 1, 2]
-    w_y = m[..., 0, 2] - m[..., 2, 0]
-    w_z = m[..., 1, 0] - m[..., 0, 1]
-    x_y = m[..., 0, 1] + m[..., 1, 0]
-    x_z = m[..., 0, 2] + m[..., 2, 0]
-    y_z = m[..., 1, 2] + m[..., 2, 1]
-    s = squares
-    rows = np.stack(
-        [
-            np.stack([s[..., 0], w_x, w_y, w_z], axis=-1),
-            np.stack([w_x, s[..., 1], x_y, x_z], axis=-1),
-            np.stack([w_y, x_y, s[..., 2], y_z], axis=-1),
-            np.stack([w_z, x_z, y_z, s[..., 3]], axis=-1),
-        ],
-        axis=-2,
-    )
+    squares = np.empty((*trace.shape, 4))
+    squares[..., 0] = 1.0 + trace
+    for axis in range(3):
+        squares[..., 1 + axis] = 1.0 + 2.0 * m[..., axis, axis] - trace
     pivot = np.argmax(squares, axis=-1)
-    chosen = np.take_along_axis(rows, pivot[..., None, None], axis=-2)[..., 0, :]
-    chosen = chosen / np.linalg.norm(chosen, axis=-1, keepdims=True)
-    return np.asarray(chosen * np.where(chosen[..., :1] < 0.0, -1.0, 1.0))
+    quaternion = np.empty(squares.shape)
+    quaternion[..., 0] = squares[..., 0]
+    for part, (i, j) in enumerate(((2, 1), (0, 2), (1, 0)), 1):
+        quaternion[..., part] = m[..., i, j] - m[..., j, i]
+    for part in range(3):
+        chosen = pivot == 1 + part
+        if chosen.any():
+            quaternion[chosen] = _about_pivot(m[chosen], squares[chosen], part)
+    quaternion /= _length_of_four(quaternion)[..., None]
+    return np.asarray(quaternion * np.where(quaternion[..., :1] < 0.0, -1.0, 1.0))
+
+
+def _about_pivot(m: Floats, squares: Floats, part: int) -> Floats:
+    """Quaternions (N, 4), not scaled, of matrices (N, 3, 3), by entry `part` of their vectors."""
+    j, k = (part + 1) % 3, (part + 2) % 3
+    rows = np.empty(squares.shape)
+    rows[:, 0] = m[:, k, j] - m[:, j, k]
+    rows[:, 1 + part] = squares[:, 1 + part]
+    rows[:, 1 + j] = m[:, j, part] + m[:, part, j]
+    rows[:, 1 + k] = m[:, k, part] + m[:, part, k]
+    return rows
+
+
+def _length_of_four(quaternion: Floats) -> Floats:
+    squared = quaternion * quaternion
+    return np.asarray(
+        np.sqrt(squared[..., 0] + squared[..., 1] + squared[..., 2] + squared[..., 3])
+    )
 
 
 def from_quaternion(quaternion: Floats) -> Floats:
@@ -127,6 +137,13 @@ def cross(first: Floats, second: Floats) -> Floats:
     return product
 
 
+def dot(first: Floats, second: Floats) -> Floats:
+    """Scalar products (...) of (..., 3); several times as fast as sums over so short an axis."""
+    a, b, c = first[..., 0], first[..., 1], first[..., 2]
+    x, y, z = second[..., 0], second[..., 1], second[..., 2]
+    return np.asarray(a * x + b * y + c * z)
+
+
 def norm(vector: Floats) -> Floats:
     """Lengths (...) of vectors (..., 3)."""
     return np.asarray(np.sqrt(np.einsum("...i,...i->...", vector, vector)))
@@ -143,7 +160,7 @@ def carry(source: Floats, target: Floats, vector: Floats) -> Floats:
     All (T, 3). Undefined only where the two are opposite.
     """
     axis = cross(source, target)
-    cosine = np.sum(source * target, axis=-1, keepdims=True)
+    cosine = dot(source, target)[..., None]
     across = cross(axis, vector)
     rest = cross(axis, across) / np.maximum(1.0 + cosine, 1e-3)
     return np.asarray(vector + across + rest)

@@ -1,14 +1,14 @@
 """The score: what moves write their motion into, and from which a clip is made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from kinesphere.engines.choreo.arms import Arm
-from kinesphere.engines.choreo.channels import REST, SIDES, arm_values, group
-from kinesphere.engines.choreo.curves import minimum_jerk, pchip, smooth, window
+from kinesphere.engines.choreo.channels import REST, SIDES, TRUNK, UPPER, arm_values, group
+from kinesphere.engines.choreo.curves import minimum_jerk, pchips, smooth, window
 from kinesphere.engines.choreo.footsteps import Footprint, Swing, settle, track
 from kinesphere.engines.choreo.rig import GROUND, Feet
 from kinesphere.engines.choreo.script import Action
@@ -58,16 +58,26 @@ class Layer:
         else:
             keys[-1] = (keys[-1][0], value)
 
-    def curve(self, channel: str, times: Floats) -> Floats:
-        """The channel at these times."""
-        keys = self.keys.get(channel)
-        if keys:
-            knots, values = np.array(keys).T
-            curve = pchip(knots, values, times)
-        else:
-            curve = np.full(len(times), REST[channel])
-        wave = self.waves.get(channel)
-        return curve if wave is None else curve + wave
+    def curves(self, channels: Iterable[str], times: Floats) -> dict[str, Floats]:
+        """Channels at these times."""
+        found = {channel: np.full(len(times), REST[channel]) for channel in channels}
+        moved: list[str] = []
+        knots: list[Floats] = []
+        values: list[Floats] = []
+        for channel, curve in found.items():
+            keys = self.keys.get(channel, ())
+            if len(keys) == 1:
+                curve[:] = keys[0][1]
+            elif keys:
+                moved.append(channel)
+                key = np.array(keys)
+                knots.append(key[:, 0])
+                values.append(key[:, 1])
+        if moved:
+            found.update(zip(moved, pchips(knots, values, times), strict=True))
+        for channel in found.keys() & self.waves.keys():
+            found[channel] = found[channel] + self.waves[channel]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,19 +283,14 @@ class Score:
     def channels(self, sigma: float = SIGMA) -> dict[str, Floats]:
         """All channels at the frames, overlays laid over, smoothed."""
         upper_times = self._upper_times()
-        curves: dict[str, Floats] = {}
-        for channel in REST:
-            part = group(channel)
-            stepwise = part in ("trunk", "head", "l.arm", "r.arm")
-            curves[channel] = self.base.curve(channel, upper_times if stepwise else self.times)
+        curves = self.base.curves((name for name in REST if name not in UPPER), self.times)
+        curves |= self.base.curves((name for name in REST if name in UPPER), upper_times)
         for layer, start, end in self._overlays:
             self._lay_over(curves, layer, start, end, upper_times)
-        names = list(curves)
-        moving = [name for name in names if np.ptp(curves[name]) > 0.0]
-        if moving:
-            rows = smooth(np.stack([curves[name] for name in moving]), sigma * self.fps / 30.0)
-            curves.update(zip(moving, rows, strict=True))
-        return curves
+        table = np.stack(list(curves.values()))
+        moving = np.ptp(table, axis=1) > 0.0
+        table[moving] = smooth(table[moving], sigma * self.fps / 30.0)
+        return dict(zip(curves, table, strict=True))
 
     def _lay_over(
         self, curves: dict[str, Floats], layer: Layer, start: float, end: float, times: Floats
@@ -294,12 +299,9 @@ class Score:
         if start <= 1e-6:
             weight = np.maximum(weight, 0.0)
         written = {group(channel) for channel in (*layer.keys, *layer.waves)}
-        for channel in REST:
-            part = group(channel)
-            if part not in written or part == "root" or part.endswith("leg"):
-                continue
-            curve = layer.curve(channel, times)
-            keep = 1.0 if part == "trunk" else 1.0 - weight
+        laid = [channel for channel in REST if channel in UPPER and group(channel) in written]
+        for channel, curve in layer.curves(laid, times).items():
+            keep = 1.0 if channel in TRUNK else 1.0 - weight
             curves[channel] = keep * curves[channel] + weight * curve
 
     def _upper_times(self) -> Floats:

@@ -6,7 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from kinesphere.engines.relief.views import Flags, Floats, Pixels, border, lab
+from kinesphere.engines.relief.views import Flags, Floats, Pixels, border, lab, lengths
 
 PLAIN: Final = 1.2
 """Median colour difference of the border, in Lab, up to which a backdrop is plain.
@@ -44,12 +44,12 @@ def _backdrop_model(values: Floats, rim: Flags) -> tuple[Floats, float, float]:
     kept = rim.copy()
     model = np.broadcast_to(np.median(values[rim], axis=0), values.shape)
     for _ in range(4):
-        off = np.linalg.norm(values - model, axis=2)
+        off = lengths(values - model)
         kept = rim & (off < max(8.0, 2.5 * float(np.median(off[rim]))))
         rows = terms[kept]
         answer, *_ = np.linalg.lstsq(rows, values[kept], rcond=None)
         model = terms @ answer.astype(np.float32)
-    off = np.linalg.norm(values - model, axis=2)[rim]
+    off = lengths(values - model)[rim]
     return model, float((off < 9.0).mean()), float(np.median(off))
 
 
@@ -63,8 +63,8 @@ def before_backdrop(colours: Pixels) -> Before | None:
         return None
     off = values - model
     threshold = max(6.0, 4.0 * noise)
-    distance = np.linalg.norm(off, axis=2)
-    chroma = np.linalg.norm(off[..., 1:], axis=2)
+    distance = lengths(off)
+    chroma = lengths(off[..., 1:])
     seeds = distance > threshold
     # A soft shadow is a darker backdrop of the same hue without a sharp edge of its own.
     edges = cv2.morphologyEx(values[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))

@@ -13,7 +13,7 @@ import numpy as np
 from kinesphere.engines.relief.backdrop import before_backdrop
 from kinesphere.engines.relief.network import MaskNetwork
 from kinesphere.engines.relief.segmentation import segmented
-from kinesphere.engines.relief.views import Flags, Pixels, ellipse, largest, reduced
+from kinesphere.engines.relief.views import Flags, Floats, Pixels, ellipse, largest, reduced
 from kinesphere.formats.picture import Picture
 
 SIDE: Final = 512
@@ -104,13 +104,19 @@ def _given(mask: Picture, shape: tuple[int, ...]) -> Flags:
 
 def _refuse_structureless(colours: Pixels) -> None:
     values = colours.astype(np.float32)
-    spread = float(values.std(axis=(0, 1)).max())
+    spread = _spread(values)
     if spread < BLANK:
         raise NoObject("The picture is blank.")
     blurred = cv2.GaussianBlur(values, (0, 0), max(values.shape[:2]) / 64.0)
-    kept = float(blurred.std(axis=(0, 1)).max()) ** 2 / spread**2
+    kept = _spread(np.asarray(blurred)) ** 2 / spread**2
     if kept < NOISE:
         raise NoObject("The picture is noise: nothing in it is larger than a speck.")
+
+
+def _spread(values: Floats) -> float:
+    """Largest standard deviation of a channel of (h, w, 3)."""
+    _, deviations = cv2.meanStdDev(values)
+    return float(deviations.max())
 
 
 def _whole(found: Flags, method: str) -> Flags:

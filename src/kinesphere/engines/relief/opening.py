@@ -38,6 +38,9 @@ Measured: 0.78 to 0.98 in and on cups, drawn and photographed; 0.1 to 0.3 on a p
 """
 LOWER: Final = np.linspace(0.1 * np.pi, 0.9 * np.pi, 64)
 """Angles of the arc of an ellipse that is nearer to the eye, y down."""
+_UPPER_HALF: Final = -np.linspace(0.03 * np.pi, 0.97 * np.pi, 48)
+ACROSS, UP = np.cos(_UPPER_HALF), np.sin(_UPPER_HALF)
+"""Nearly the whole upper half of an ellipse of radius 1."""
 UPPER: Final = -np.linspace(0.15 * np.pi, 0.85 * np.pi, 48)
 """Angles of the arc that is further."""
 
@@ -147,11 +150,10 @@ def _around(rough: Opening, mask: Flags) -> list[Opening]:
 
 def _fits(opening: Opening, mask: Flags) -> bool:
     """Whether the upper half lies on the mask's upper boundary or, at its ends, within."""
-    angles = -np.linspace(0.03 * np.pi, 0.97 * np.pi, 48)
-    x = np.clip(opening.x + opening.a * np.cos(angles), 0, mask.shape[1] - 1).astype(int)
-    y = opening.y + opening.b * np.sin(angles)
+    x = np.clip(opening.x + opening.a * ACROSS, 0, mask.shape[1] - 1).astype(int)
+    y = opening.y + opening.b * UP
     beyond = mask[:, x].argmax(axis=0) - y
-    middle = np.abs(np.cos(angles)) < 0.85
+    middle = np.abs(ACROSS) < 0.85
     ends = opening.x + 0.96 * opening.a * np.array([-1.0, 1.0])
     within = (ends >= 0.0) & (ends < mask.shape[1])
     return bool(

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kinesphere.engines.relief.cutout import Cutout
-from kinesphere.formats.mesh import Mesh, Texture
+from kinesphere.engines.relief.views import one_coloured
+from kinesphere.formats.mesh import PLAIN, Mesh, Texture
 from kinesphere.formats.picture import Picture
 
 # float32; OpenCV does not declare the types that it returns.
@@ -119,7 +120,9 @@ def painted(mesh: Mesh, picture: Picture, cutout: Cutout, projection: Projection
     used, again = np.unique(corners, return_inverse=True)
     points = seen.reshape(-1, 2)[used].astype(np.float32)
     jpeg = io.BytesIO()
-    Image.fromarray(atlas).save(jpeg, "JPEG", quality=QUALITY, subsampling=0)
+    # Told from the picture alone, so that a texture which lost its colours is still found out.
+    told = {"comment": PLAIN} if one_coloured(cutout.mask, cutout.colours) else {}
+    Image.fromarray(atlas).save(jpeg, "JPEG", quality=QUALITY, subsampling=0, **told)
     size = (atlas.shape[1], atlas.shape[0])
     texture = Texture(jpeg.getvalue(), size, points, again.reshape(corners.shape).astype(np.int32))
     return Mesh(mesh.vertices, mesh.faces, texture)
@@ -167,7 +170,7 @@ def _sampled(
 
 
 def _bled(colours: NDArray[Any], cover: Floats) -> Pixels:
-    """The colours where they are covered, carried on outwards from there (push and pull)."""
+    """The colours where the cover is 1, carried on outwards to where it is 0 (push and pull)."""
     levels: list[tuple[Floats, Floats]] = [(colours.astype(np.float32) * cover[..., None], cover)]
     while min(levels[-1][1].shape) > 2:
         values, weight = levels[-1]
@@ -178,13 +181,17 @@ def _bled(colours: NDArray[Any], cover: Floats) -> Pixels:
         )  # fmt: skip
     values, weight = levels[-1]
     filled = values / np.maximum(weight, 1e-6)[..., None]
-    for values, weight in reversed(levels[:-1]):
-        size = (weight.shape[1], weight.shape[0])
-        wider = cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)
+    for values, weight in reversed(levels[1:-1]):
+        wider = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
         known = np.minimum(1.0, weight)[..., None]
         own = values / np.maximum(weight, 1e-6)[..., None]
         filled = known * own + (1.0 - known) * wider
-    return np.asarray(np.clip(filled + 0.5, 0, 255), dtype=np.uint8)
+    # What is covered at all is covered wholly on the finest level.
+    values, weight = levels[0]
+    wider = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    filled = np.asarray(cv2.copyTo(values, (weight > 0.0).astype(np.uint8), wider))
+    filled += 0.5
+    return np.asarray(np.clip(filled, 0, 255, out=filled), dtype=np.uint8)
 
 
 def _softened(front: Pixels, cover: Floats) -> Pixels:

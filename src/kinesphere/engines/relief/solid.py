@@ -5,7 +5,8 @@ Cues, each with its reach:
 - *local width*: the union of the largest discs within the outline, taken as balls: a leg is as
   thick as it is wide (medial axis, Blum 1967), by a distance transform of weighted points;
 - *inflation*: the Poisson equation over the outline, for roundness without creases;
-- *symmetry*: rows that mirror in one upright axis are taken for a body of revolution;
+- *symmetry*: rows that mirror in one upright axis are taken for a body of revolution, unless the
+  object is drawn in one colour: a star is no spinning top;
 - *opening*, *lid*: an ellipse at the top of such a body is carved or flat, see `vessel`;
 - *ground contact*: of several feet, those lower in the picture stand nearer to the eye;
 - *legs*: four straight ones carry boards of their own thickness;
@@ -24,6 +25,7 @@ from kinesphere.engines.relief.revolution import axis_of, turned
 from kinesphere.engines.relief.shading import shaded
 from kinesphere.engines.relief.standing import Post, stance_of
 from kinesphere.engines.relief.vessel import Vessel, vessel_of
+from kinesphere.engines.relief.views import one_coloured
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def solid_of(mask: Flags, colours: Pixels, side: int) -> tuple[Solid, float]:
         pixels above and left of the object's box.
     """
     outline = outline_of(mask, colours, side)
-    axis = axis_of(outline.inside)
+    axis = None if one_coloured(mask, colours) else axis_of(outline.inside)
     solid = _standing(outline) if axis is None else _turned(outline, axis)
     return solid, outline.scale
 
@@ -71,7 +73,7 @@ def _standing(outline: Outline) -> Solid:
     cues = ["width", "inflation"] + ["ground"] * bool(stance.tilt) + ["legs"] * bool(stance.posts)
     box = None if stance.tilt else boxed(outline.distance)
     if box is not None:
-        height = np.maximum(height, box)
+        height = np.maximum(np.minimum(height, box.max()), box)
         cues.append("box")
     height = continued(height, stance.distance)
     bump = shaded(outline)

@@ -7,13 +7,14 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
 from skimage import measure
 
 from kinesphere.engines.relief.collapse import collapsed
 from kinesphere.engines.relief.solid import Solid
 from kinesphere.engines.relief.standing import Post
 from kinesphere.engines.relief.vessel import Vessel
-from kinesphere.quality.topology import closed, largest_part
+from kinesphere.quality.topology import closed, directed, largest_part
 
 Floats = NDArray[np.float64]
 Faces = NDArray[np.int64]
@@ -107,18 +108,13 @@ def _add(post: Post, field: Any, bottom: int) -> None:
 
 def smoothed(vertices: Floats, faces: Faces, rounds: int = 5) -> Floats:
     """Taubin's smoothing (1995): a shrinking and a growing step a round, so that size stays."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    count = np.maximum(1, np.bincount(edges[:, 0], minlength=len(vertices)))[:, None]
+    edges = directed(faces)
+    ones, size = np.ones(len(edges)), (len(vertices), len(vertices))
+    around = coo_array((ones, (edges[:, 0], edges[:, 1])), size).tocsr()
+    count = np.maximum(1, np.diff(around.indptr))[:, None]
     for _ in range(rounds):
         for factor in (0.5, -0.53):
-            sums = np.stack(
-                [
-                    np.bincount(edges[:, 0], vertices[edges[:, 1], axis], len(vertices))
-                    for axis in range(3)
-                ],
-                axis=1,
-            )
-            vertices = vertices + factor * (sums / count - vertices)
+            vertices = vertices + factor * (around @ vertices / count - vertices)
     return vertices
 
 

@@ -13,6 +13,10 @@ Flags = NDArray[np.bool_]
 
 SPECK: Final = 0.002
 """Share of an object's area under which a hole in it is a speck."""
+SAMPLE: Final = 10_000
+"""Pixels that tell whether an object is of one colour."""
+ONE_COLOUR: Final = 6.0
+"""Difference of a channel, of 255, up to which two pixels are of one colour."""
 
 
 def reduced(pixels: Pixels, side: int) -> Pixels:
@@ -29,6 +33,14 @@ def lab(colours: Pixels) -> Floats:
     """(h, w, 3) CIE Lab of uint8 sRGB, in its own units: lightness 0 to 100."""
     values = cv2.cvtColor(colours.astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab)
     return np.asarray(values, dtype=np.float32)
+
+
+def lengths(vectors: Floats) -> Floats:
+    """(h, w) lengths of (h, w, N), several times as fast as sums over so short an axis."""
+    total = vectors[..., 0] * vectors[..., 0]
+    for part in range(1, vectors.shape[2]):
+        total += vectors[..., part] * vectors[..., part]
+    return np.asarray(np.sqrt(total, out=total))
 
 
 def border(shape: tuple[int, ...]) -> Flags:
@@ -57,3 +69,12 @@ def largest(mask: Flags) -> Flags:
     )
     specks = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < max(9.0, SPECK * whole.sum()))
     return np.asarray(whole | np.isin(labels, specks[specks > 0]))
+
+
+def one_coloured(mask: Flags, colours: Pixels) -> bool:
+    """Whether (h, w, 3) uint8 sRGB shows an object in one colour, as logos and icons are drawn."""
+    core = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    own = colours[core if core.any() else mask]
+    own = own[:: max(1, len(own) // SAMPLE)].astype(np.float32)
+    off = np.abs(own - np.median(own, axis=0)).max(axis=1)
+    return bool((off > ONE_COLOUR).mean() < 0.01)
