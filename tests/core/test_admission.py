@@ -234,6 +234,15 @@ def test_a_deadline_that_cannot_be_met_is_refused_at_once() -> None:
     assert (refused.code, refused.retry_after) == ("DEADLINE_UNREACHABLE", 5.0)
 
 
+def test_a_deadline_that_can_be_met_by_replicas_yet_to_be_ordered_is_taken() -> None:
+    assert refusal(expected(20.0), 5, 25.0, BOUNDS, expected(15.0)) is None
+    refused = refusal(expected(20.0), 5, 25.0, BOUNDS, expected(18.0))
+    assert refused is not None
+    assert (refused.code, refused.retry_after) == ("DEADLINE_UNREACHABLE", 3.0)
+    # A wait that is too long is one by the replicas that there are.
+    assert refusal(expected(70.0), 5, None, Bounds(100, 60.0), expected(15.0)) is not None
+
+
 def test_a_deadline_shorter_than_the_work_is_never_met() -> None:
     refused = refusal(expected(0.0), 0, 9.0, BOUNDS)
     assert refused is not None

@@ -21,6 +21,7 @@ from kinesphere.core.scaling import (
     Waiting,
     plan,
 )
+from kinesphere.core.scaling.arrivals import Samples, counted, kept_readings
 from kinesphere.core.scaling.look_ahead import LookAhead
 from kinesphere.core.scaling.values import Warm, service_of
 
@@ -179,11 +180,13 @@ def test_no_replica_for_a_job_that_it_cannot_save() -> None:
 def test_a_burst_is_foreseen_before_it_waits() -> None:
     policy = LookAhead(limits=LIMITS)
     quiet = ((NOW - 900.0, 0.0), (NOW - 60.0, 0.0))
-    soon, _ = plan(
-        snapshot((busy(),), (), arrived=16), policy, Memory(samples=(*quiet, (NOW - 5.0, 13.0)))
-    )
-    assert soon.replicas > 3
-    assert "expected" in soon.reason
+    burst = Memory(samples=(*quiet, (NOW - 5.0, 13.0)))
+    seen = snapshot((busy(),), (), arrived=16)
+    assert plan(replace(seen, slack=30.0), policy, burst)[0].replicas > 3
+    # Whoever can wait for a cold start orders when he comes, unless all would be needed.
+    assert plan(seen, policy, burst)[0].replicas == 1
+    fuller, _ = plan(replace(seen, arrived=46), policy, burst)
+    assert (fuller.replicas, "expected" in fuller.reason) == (8, True)
     # One job in a minute is not a rate of one a minute.
     lone, _ = plan(snapshot((busy(),), (), arrived=1), policy, Memory(samples=quiet))
     assert lone.replicas == 1
@@ -208,26 +211,79 @@ def test_ahead_of_the_load_where_nobody_can_wait_for_a_cold_start() -> None:
 
 def test_a_step_is_not_averaged_away_where_nobody_can_wait_for_a_cold_start() -> None:
     policy = LookAhead(limits=LIMITS)
-    # One job every 90 s for a quarter of an hour, then eight in the last minute.
+    # One job every 90 s for a quarter of an hour, then eight in the last half minute.
     before = tuple((NOW - 900.0 + 10.0 * i, i / 9.0) for i in range(85))
     seen = snapshot((busy(),), (), arrived=17, cold_start=120.0)
-    stepped, _ = plan(seen, policy, Memory(samples=(*before, (NOW - 59.0, 9.0))))
+    stepped, _ = plan(seen, policy, Memory(samples=(*before, (NOW - 29.0, 9.0))))
     steady, _ = plan(replace(seen, arrived=10), policy, Memory(samples=before))
-    assert (stepped.replicas, steady.replicas) == (8, 2)
-    assert "6.1 are busy on average" in stepped.reason
+    assert (stepped.replicas, steady.replicas) == (8, 3)
+    assert "9.7 are busy on average" in stepped.reason
 
 
 def test_what_will_be_needed_again_within_minutes_is_kept() -> None:
     policy = LookAhead(limits=LIMITS)
 
-    def kept(jobs: int) -> int:
+    def kept(jobs: int, other: Replica) -> int:
         """With so many in a quarter of an hour."""
         memory = Memory(samples=tuple((NOW - 900.0 + 10.0 * i, jobs * i / 90.0) for i in range(90)))
-        pair = (idle("a", NOW - 500.0), idle("b", NOW - 500.0))
+        pair = (idle("a", NOW - 500.0), other)
         return plan(snapshot(pair, (), arrived=jobs), policy, memory)[0].replicas
 
-    # 1.3 busy on average are 15.6 jobs of 75 s in a quarter of an hour.
-    assert (kept(14), kept(15), kept(16)) == (1, 1, 2)
+    # 1.5 busy on average are 18 jobs of 75 s in a quarter of an hour, and 1 are 12.
+    assert [kept(jobs, idle("b", NOW - 500.0)) for jobs in (17, 18, 19)] == [1, 1, 2]
+    assert [kept(jobs, busy("b")) for jobs in (11, 12, 13)] == [1, 1, 2]
+
+
+def test_what_the_load_alone_asks_for_is_kept_and_not_ordered() -> None:
+    policy = LookAhead(limits=LIMITS)
+    memory = Memory(samples=tuple((NOW - 900.0 + 10.0 * i, 0.3 * i) for i in range(90)))
+    seen = snapshot((idle("a", NOW - 500.0),), (), arrived=27)
+    assert plan(seen, policy, memory)[0].replicas == 1
+    pair = (idle("a", NOW - 500.0), idle("b", NOW - 500.0))
+    assert plan(replace(seen, replicas=pair), policy, memory)[0].replicas == 2
+    # Where jobs cannot wait for it, it is ordered.
+    assert plan(replace(seen, cold_start=120.0), policy, memory)[0].replicas == 4
+
+
+@pytest.mark.parametrize(("lately", "kept"), [(16, 2), (25, 2), (12, 1), (4, 1)])
+def test_the_load_of_hours_counts_unless_that_of_late_speaks_against_it(
+    lately: int, kept: int
+) -> None:
+    # 1.7 busy on average for two hours.
+    before = tuple((NOW - 7200.0 + 100.0 * i, 100.0 * i * 1.7 / 75.0) for i in range(64))
+    count = before[-1][1]
+    memory = Memory(samples=(*before, (NOW - 900.0, count)))
+    pair = (idle("a", NOW - 500.0), idle("b", NOW - 500.0))
+    seen = snapshot(pair, (), arrived=round(count) + lately)
+    assert plan(seen, LookAhead(limits=LIMITS), memory)[0].replicas == kept
+
+
+def test_readings_of_hours_are_few_and_exact_where_they_are_young() -> None:
+    samples: Samples = ()
+    for at in range(0, 20_000, 5):
+        samples = kept_readings(samples, (float(at), at / 50.0), 900.0, 7200.0)
+    assert 150 < len(samples) < 300
+    now = samples[-1][0]
+    for window in (60.0, 900.0, 7200.0):
+        jobs, seconds = counted(samples, now, window)
+        assert jobs / seconds == pytest.approx(1.0 / 50.0)
+        assert window - max(10.0, window / 45.0) <= seconds <= window
+    assert kept_readings(samples, (now + 5.0, 0.0), 900.0, 7200.0) == ((now + 5.0, 0.0),)
+
+
+def test_the_reason_is_that_of_now() -> None:
+    policy = LookAhead(limits=Limits(minimum=0, maximum=8))
+    waits = snapshot((), (job(),))
+    first, memory = plan(waits, policy, Memory())
+    assert first.reason == "1 replica: without one a job would never be served"
+    coming = (Replica("a", Phase.STARTING, NOW + 20.0),)
+    second, memory = plan(replace(waits, now=NOW + 5.0, replicas=coming), policy, memory)
+    assert second.reason == first.reason
+    served = replace(waits, now=NOW + 30.0, waiting=(), replicas=(idle("a", NOW),))
+    third, _ = plan(served, policy, memory)
+    assert third.reason == (
+        "1 replica: 25 s ago it took 1, and none is stopped within 45 s of that"
+    )
 
 
 def test_running_work_that_is_not_known_is_taken_to_end_late() -> None:
@@ -248,7 +304,7 @@ def test_a_counter_that_starts_again_is_no_burst() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cold_start", "window"), [(5.0, 45.0), (30.0, 45.0), (60.0, 90.0), (400.0, 300.0)]
+    ("cold_start", "window"), [(5.0, 45.0), (30.0, 45.0), (60.0, 60.0), (400.0, 300.0)]
 )
 def test_the_largest_recommendation_of_the_window_holds(cold_start: float, window: float) -> None:
     policy = LookAhead(limits=LIMITS)

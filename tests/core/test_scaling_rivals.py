@@ -84,6 +84,7 @@ def test_growth_is_limited_in_each_period() -> None:
     assert decided.replicas == 5  # four pods, which is more than doubling
     decided, memory = plan(seen(5, 60, now=1010.0), policy, memory)
     assert decided.replicas == 5
+    assert decided.reason.startswith("5 replicas, as no more may come at once: 60 jobs wait")
     decided, memory = plan(seen(5, 60, now=1015.0), policy, memory)
     assert decided.replicas == 10  # doubling, which is more than four
     decided, memory = plan(seen(10, 60, now=1030.0), policy, memory)
@@ -95,6 +96,7 @@ def test_the_largest_of_five_minutes_counts_on_the_way_down() -> None:
     _, memory = plan(seen(4, 12, now=0.0), policy, Memory())
     held, memory = plan(seen(4, 0, now=299.0), policy, memory)
     assert (held.replicas, held.drain) == (4, None)
+    assert held.reason.startswith("4 replicas, as 4 were asked for in the last 300 s: 0 jobs wait")
     freed, _ = plan(seen(4, 0, now=301.0), policy, memory)
     assert freed.replicas == 1
 
@@ -104,6 +106,7 @@ def test_the_smallest_counts_on_the_way_up_where_that_is_set() -> None:
     _, memory = plan(seen(2, 0, now=0.0), policy, Memory())
     calm, memory = plan(seen(2, 12, now=30.0), policy, memory)
     assert calm.replicas == 2
+    assert calm.reason.startswith("2 replicas, as 1 were asked for in the last 60 s: 12 jobs wait")
     sure, memory = plan(seen(2, 12, now=61.0), policy, memory)
     assert sure.replicas == 4
     halved, _ = plan(seen(4, 0, now=400.0), policy, Memory())

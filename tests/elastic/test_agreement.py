@@ -13,7 +13,7 @@ MOST = 4
 def test_a_burst_is_served_whole_by_both_and_grows_both() -> None:
     burst = [Arrival(float(n), WORK, float(n) + 10_000.0, estimate=WORK) for n in range(12)]
     real, simulated = both(burst, duration=400.0, most=MOST, speed=40.0)
-    for each in (real, simulated):
+    for each in (real, *simulated):
         assert (each.jobs, each.served, each.met) == (12, 12, 1.0)
         assert 1 < each.busiest <= MOST
         assert each.starts >= 1

@@ -21,6 +21,7 @@ from kinesphere.core.scaling.values import Limits, Phase
 from kinesphere.elastic.live.scaler import Scaler
 from kinesphere.elastic.live.sight import Seen, snapshot
 from kinesphere.ports import Backlog, PoolStatus, Queued, Record
+from kinesphere.service.outlook import Outlook
 from kinesphere.worker.pools import ReplicaPools
 from tests.clock import VirtualClock
 from tests.core.jobs import new_job
@@ -129,6 +130,32 @@ async def test_a_sleeping_pool_wakes_when_work_comes() -> None:
     assert plans.all[-1].replicas == hands.asked[-1]
     assert plans.all[-1].reason
     running.cancel()
+
+
+async def test_a_job_is_taken_that_the_scaler_can_have_made_in_time() -> None:
+    """Two replicas with 30 s of work each, and four more to be had in 5 + 7 s."""
+    clock = VirtualClock()
+    ledger, catalog = MemoryLedger(clock, EmbeddedFeed()), Catalog((MODEL,))
+    states = [ReplicaState.BUSY, ReplicaState.BUSY, ReplicaState.DRAINING]
+    there = [
+        status(state, worker=str(n), free_in=30.0, load_seconds=7.0, measured=True)
+        for n, state in enumerate(states)
+    ]
+    fixed = ReplicaPools(catalog, lambda: there, clock)
+    grows = ReplicaPools(catalog, lambda: there, clock, (), {POOL: (6, 5.0)})
+    assert fixed.statuses()[POOL].growth == ()
+    assert grows.statuses()[POOL].growth == (12.0,) * 4
+    for number in range(4):
+        job = new_job(id=f"01KAZ6T3V9S2Q4W8E0R5Y7T00{number}", pools=(POOL,))
+        await ledger.submit(job)
+    job = new_job(pools=(POOL,), deadline=clock.now() + 60.0)
+    told = await Outlook(catalog, ledger, grows, clock).forecast(job)
+    assert told.estimate is not None
+    assert told.hoped is not None
+    # Two batches each behind 30 s; or one of four behind 12 s, and the next behind that.
+    assert (told.estimate.seconds, told.hoped.seconds) == (60.0, 32.0)
+    same = await Outlook(catalog, ledger, fixed, clock).forecast(job)
+    assert (same.estimate, same.hoped) == (told.estimate, None)
 
 
 def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kinesphere.adapters.clock import SystemClock
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.ledger_memory import MemoryLedger
+from kinesphere.adapters.ledger_sql import SqlLedger
 from kinesphere.core.admission import Service
 from kinesphere.core.catalog import Catalog, Model, Stage
 from kinesphere.core.jobs import Event, EventKind
@@ -21,7 +24,7 @@ from kinesphere.core.scaling.tiers import Tier
 from kinesphere.core.scaling.values import Limits, Phase
 from kinesphere.elastic.live.scaler import Scaler
 from kinesphere.elastic.live.sight import Seen, snapshot
-from kinesphere.ports import Backlog, Planned, PoolStatus, Record
+from kinesphere.ports import Backlog, Planned, Plans, PoolStatus, Record
 from kinesphere.worker.pools import ReplicaPools
 from tests.clock import VirtualClock
 from tests.core.jobs import new_job
@@ -40,13 +43,14 @@ class Provider:
     """A Deployment for each tier, each with as many workers as the plan says."""
 
     clock: VirtualClock
+    sold_out: str = ""
     there: dict[str, Status] = field(default_factory=dict)
     ordered: list[tuple[float, str]] = field(default_factory=list)
 
     def resize(self, pool: str, tier: str, replicas: int, drain: Sequence[str] | None) -> None:
         leaving = ReplicaState.DRAINING
         staying = [s for s in self.there.values() if s.tier == tier and s.state is not leaving]
-        for _ in range(replicas - len(staying)):
+        for _ in range(0 if tier == self.sold_out else replicas - len(staying)):
             self.ordered.append((self.clock.monotonic(), tier))
             name = f"{tier}/{len(self.ordered)}"
             self.there[name] = status(name, tier, pool=pool, since=self.clock.now())
@@ -82,6 +86,21 @@ class Site:
     clock: VirtualClock
     provider: Provider
     plans: RememberedPlans
+    ledger: MemoryLedger
+
+    def scaler(self, plans: Plans) -> Scaler:
+        catalog = Catalog((MODEL,))
+        return Scaler(
+            catalog=catalog,
+            policies={POOL: LookAhead(limits=Limits(minimum=1, maximum=4))},
+            ledger=self.ledger,
+            plans=plans,
+            pools=ReplicaPools(catalog, self.provider.statuses, self.clock),
+            everyone=self.provider.statuses,
+            clock=self.clock,
+            hands=self.provider,
+            hardware={POOL: Hardware(tiers=(A10, SPOT), on_demand=1)},
+        )
 
     @property
     def plan(self) -> Planned:
@@ -93,27 +112,16 @@ class Site:
 @asynccontextmanager
 async def site(jobs: int) -> AsyncIterator[Site]:
     """A scaled pool, with jobs that wait."""
-    clock, plans = VirtualClock(), RememberedPlans()
-    ledger, provider = MemoryLedger(clock, EmbeddedFeed()), Provider(clock)
-    catalog = Catalog((MODEL,))
-    scaler = Scaler(
-        catalog=catalog,
-        policies={POOL: LookAhead(limits=Limits(minimum=1, maximum=4))},
-        ledger=ledger,
-        plans=plans,
-        pools=ReplicaPools(catalog, provider.statuses, clock),
-        everyone=provider.statuses,
-        clock=clock,
-        hands=provider,
-        hardware={POOL: Hardware(tiers=(A10, SPOT), on_demand=1)},
-    )
+    clock = VirtualClock()
+    here = Site(clock, Provider(clock), RememberedPlans(), MemoryLedger(clock, EmbeddedFeed()))
+    scaler = here.scaler(here.plans)
     for number in range(jobs):
         job = new_job(id=f"01KAZ6T3V9S2Q4W8E0R5Y7T{number:03d}", pools=(POOL,))
-        await ledger.submit(job)
+        await here.ledger.submit(job)
         scaler.tell(Record(1, job.id, 0.0, Event(EventKind.SUBMITTED, {"pool": POOL})), job)
     running = asyncio.create_task(scaler.run())
     try:
-        yield Site(clock, provider, plans)
+        yield here
     finally:
         running.cancel()
 
@@ -148,6 +156,35 @@ async def test_a_spot_replica_under_notice_is_replaced_before_the_notice_runs_ou
         await here.clock.advance(30.0)
         assert here.plan.tiers == {"a10": 2, "a10-spot": 2}
         assert len(here.provider.ordered) == 5
+
+
+async def test_who_leads_next_goes_on_from_what_was_remembered(tmp_path: Path) -> None:
+    async with site(jobs=12) as here:
+        here.provider.sold_out = SPOT.name
+        await here.clock.advance(400.0)
+        before = here.plan
+        assert list(before.standing.away) == [SPOT.name]
+        assert before.memory.samples[-1][1] == 12.0
+    stored = await SqlLedger.open(f"sqlite:///{tmp_path}/ledger.db", SystemClock(), EmbeddedFeed())
+    await stored.plans.store([before])
+    plans = RememberedPlans()
+    plans.all += (await stored.plans.latest()).values()
+    await stored.close()
+    # The next one has counted from another beginning, as far as it has counted at all.
+    follower = here.scaler(plans)
+    for number in range(100):
+        job = new_job(id=f"01KAZ6T3V9S2Q4W8E0R5Y7U{number:03d}", pools=(POOL,))
+        record = Record(1, job.id, before.at - 1.0, Event(EventKind.SUBMITTED, {"pool": POOL}))
+        follower.tell(record, job)
+    await here.clock.advance(3.0)
+    running = asyncio.create_task(follower.run())
+    await here.clock.advance(2.0)
+    running.cancel()
+    after = plans.all[-1]
+    assert after.at > before.at
+    assert after.standing == before.standing
+    assert after.memory.samples[-1] == (after.at, 12.0)
+    assert (after.tiers, after.recommended) == (before.tiers, before.recommended)
 
 
 def seen(*statuses: Status, hardware: Hardware, per_job: float = 20.0) -> Seen:

@@ -33,18 +33,17 @@ def test_a_burst_between_two_silences() -> None:
     result = simulate([MESH], {"mesh": LookAhead(limits=LIMITS)}, work, 1800.0)
     assert [(s.at, s.wanted, s.present, s.ready, s.waiting) for s in result.steps] == [
         (0.0, 1, 1, 1, 0),
-        (605.0, 7, 7, 1, 5),  # five wait and more are coming: one jump
-        (610.0, 8, 8, 1, 6),
-        (635.0, 8, 8, 7, 0),
-        (640.0, 8, 8, 8, 0),
+        (605.0, 8, 8, 1, 5),  # five wait, and more are coming than there is room for: one jump
+        (635.0, 8, 8, 8, 0),
         (670.0, 7, 7, 7, 0),  # 45 s after eight were last needed, the idle one goes
         (675.0, 6, 6, 6, 0),  # what is busy stays
         (710.0, 1, 1, 1, 0),
     ]
     assert all(run.met for run in result.runs)
     reasons = [s.reason for s in result.steps]
-    assert reasons[1] == "7 replicas: with fewer a job that is expected would wait 78 s"
-    assert reasons[3].startswith("8 replicas: so many were needed 10 s ago")
+    assert reasons[1] == "8 replicas: with fewer a job that is expected would wait 77 s"
+    assert reasons[2] == "8 replicas: 10 s ago it took 8, and none is stopped within 45 s of that"
+    assert reasons[3] == "7 replicas: all of them are busy or on their way, and none is stopped"
 
 
 def test_a_warm_floor_has_replicas_ready_when_it_begins() -> None:
@@ -92,7 +91,9 @@ def test_the_aims_hold_on_traces_made_by_rule(
     keda = rivals(LIMITS)["keda, 60 s"]
     other = measure(simulate([MESH], {"mesh": keda}, work, 43_200.0))
     bursts = made in {synthetic.bursty, synthetic.silence}
-    assert ours.met >= best.met - (0.02 if bursts else 0.005)
+    # Steps to three times the mean fill the pool now and then, and bursts do so all the time.
+    missed = 0.02 if bursts else 0.01 if made is synthetic.steps else 0.005
+    assert ours.met >= best.met - missed
     assert ours.gpu_hours <= (1.3 if bursts else 1.15) * best.gpu_hours
     # In bursts the aim is more deadlines at no higher cost, else as many for an eighth less.
     assert ours.gpu_hours <= (0.97 if bursts else 0.88) * other.gpu_hours

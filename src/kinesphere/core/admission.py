@@ -281,7 +281,13 @@ class Refusal:
     retry_after: float | None
 
 
-def refusal(expected: Estimate, waiting: int, left: float | None, bounds: Bounds) -> Refusal | None:
+def refusal(
+    expected: Estimate,
+    waiting: int,
+    left: float | None,
+    bounds: Bounds,
+    hoped: Estimate | None = None,
+) -> Refusal | None:
     """Why a new job is not taken, or None when it is.
 
     Args:
@@ -289,6 +295,7 @@ def refusal(expected: Estimate, waiting: int, left: float | None, bounds: Bounds
         waiting: Jobs that wait in its pool, all together.
         left: Seconds until its deadline, or None without one.
         bounds: Of the pool.
+        hoped: Of this job, with the replicas that may be ordered for it; None where none may.
     """
     if waiting >= bounds.jobs:
         clear = QUEUE_SHARE * expected.start
@@ -303,10 +310,11 @@ def refusal(expected: Estimate, waiting: int, left: float | None, bounds: Bounds
     if left is None:
         return None
     # What was declared and never measured is no reason to refuse, unless by the queue alone.
-    needed = expected.seconds if expected.measured else expected.start
+    best = hoped or expected
+    needed = best.seconds if best.measured else best.start
     if needed <= left:
         return None
-    late = f"It would be done in {expected.seconds:.1f} s, and its deadline is in {left:.1f} s."
-    if expected.service_seconds > left:
+    late = f"It would be done in {best.seconds:.1f} s, and its deadline is in {left:.1f} s."
+    if best.service_seconds > left:
         return Refusal("DEADLINE_UNREACHABLE", f"{late} It cannot be made so fast.", None)
     return Refusal("DEADLINE_UNREACHABLE", late, max(SOONEST_RETRY, needed - left))

@@ -16,7 +16,7 @@ from kinesphere.core.requests import choose
 SHORT: Final = 3.0
 """Seconds of motion below which a lighter model may answer."""
 
-RELIEF: Final = 0.5
+RELIEF: Final = 0.25
 """Part of the wait at which the lighter model began to answer, at which it no longer does."""
 
 
@@ -100,7 +100,7 @@ def lite(catalog: Catalog, model: Model) -> Model | None:
 def behind(was: bool, wait: float, limit: float) -> bool:
     """Whether a pool is behind, given whether it was, and the wait for it in seconds.
 
-    It is from `limit` seconds on, and until the wait is half of that: else each short motion that
-    goes elsewhere would call back the next.
+    It is from `limit` seconds on, and until the wait is a quarter of that: else each short motion
+    that goes elsewhere would call back the next.
     """
     return wait >= (limit * RELIEF if was else limit)

@@ -91,7 +91,16 @@ def behave(
     wanted = bounded(wanted, snapshot, limits, memory)
     if wanted != current:
         scaled = (*scaled, (now, wanted - current))
-    reason = f"{replicas_of(wanted)}: {why}"
+    held = ""
+    if wanted > desired:
+        held = ", as no more may go at once"
+        if highest >= wanted:
+            held = f", as {highest} were asked for in the last {hpa.stabilise_down:g} s"
+    elif wanted < desired:
+        held = ", as no more may come at once"
+        if lowest <= wanted:
+            held = f", as {lowest} were asked for in the last {hpa.stabilise_up:g} s"
+    reason = f"{replicas_of(wanted)}{held}: {why}"
     plan = Plan(replicas=wanted, drain=None, recommended=recommended, reason=reason)
     return plan, Memory(
         wanted=wanted,

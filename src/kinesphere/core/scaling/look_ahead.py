@@ -1,12 +1,21 @@
 """The default policy: as many replicas as it takes for nobody to wait too long, and no more."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from kinesphere.core.admission import Service
+from kinesphere.core.scaling.arrivals import Samples, counted, kept_readings, surely
 from kinesphere.core.scaling.forecast import Due, Fleet, fewest, staffing
-from kinesphere.core.scaling.limits import bounded, kept_for, largest_of, to_drain, worked_at
+from kinesphere.core.scaling.limits import (
+    bounded,
+    kept_for,
+    largest_of,
+    present,
+    to_drain,
+    worked_at,
+)
 from kinesphere.core.scaling.values import Limits, Memory, Phase, Plan, Replica, Snapshot, Waiting
 
 OVERRUN_SHARE: Final = 0.25
@@ -19,11 +28,12 @@ UNSURE_SHARE: Final = 0.15
 DEADLINE_SHARE: Final = 0.5
 """A job whose work is not known is taken to need at most this part of the time it was given."""
 
+SURE: Final = 1.5
+"""Standard errors by which a rate of the last moments is lowered before replicas are ordered for it
+that nobody who is there needs: with less, what is ordered by chance costs as much as the load."""
+
 BURST_SHARE: Final = 0.25
 """A burst is looked for in the last part of the rate's window as well as in the whole."""
-
-SAMPLES: Final = 90
-"""Readings of the counter of arrivals that are kept: one each 10 s of the default window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +50,13 @@ class LookAhead:
         missed: Share of the jobs that may be late at a steady random load. It sizes the pool ahead
             of the load where jobs cannot wait for a cold start, and has no effect where they can.
         keep: Busy replicas, on average, beyond those that would be left, over which one more is
-            kept without need. 0.3: with over 1.3 busy two are kept, as the second will be needed
-            again within minutes.
+            kept although others are idle; while all others are busy it is kept over any such
+            excess. 0.5: with over 1.5 busy a second that is there is always kept. At random
+            arrivals that costs less than twice the time of a job for each start that it saves.
         rate_window: s over which arrivals are counted for the forecast.
-        load_window: s over which they are counted for sizing ahead of the load.
+        load_window: s over which they are counted for the load.
+        steady_window: s over which they are counted where the load has not changed since: where
+            the counts differ by no more than the standard error of that of `load_window`.
         stabilise: (cold starts, s, s): a replica goes when none more were wanted for so many cold
             starts, but no less and no more than so many seconds.
     """
@@ -56,18 +69,23 @@ class LookAhead:
     target_wait: float = 10.0
     slack_share: float = 0.7
     known_share: float = 0.95
-    missed: float = 0.05
-    keep: float = 0.3
-    rate_window: float = 60.0
+    missed: float = 0.03
+    keep: float = 0.5
+    rate_window: float = 30.0
     load_window: float = 900.0
-    stabilise: tuple[float, float, float] = (1.5, 45.0, 300.0)
+    steady_window: float = 7200.0
+    stabilise: tuple[float, float, float] = (1.0, 45.0, 300.0)
 
     def decide(self, snapshot: Snapshot, memory: Memory) -> tuple[Plan, Memory]:
         """See `kinesphere.core.scaling.plan`."""
         replicas, service = snapshot.replicas, snapshot.service
         if replicas is None or service is None:
             raise ValueError("the look-ahead needs replicas and batch times")
-        samples = self._counted(memory.samples, snapshot)
+        samples = memory.samples
+        if snapshot.arrived is not None:
+            window = max(self.rate_window, self.load_window)
+            reading = (snapshot.now, snapshot.arrived)
+            samples = kept_readings(samples, reading, window, self.steady_window)
         ahead, why = self._ahead(snapshot, service, samples)
         recommended, late = self._enough(snapshot, samples, memory, ahead)
         if late is not None:
@@ -77,7 +95,9 @@ class LookAhead:
         held = kept[0][1]
         if held > recommended:
             ago = snapshot.now - kept[0][0]
-            why = f"so many were needed {ago:.0f} s ago, and none is stopped within {window:.0f} s"
+            why = (
+                f"{ago:.0f} s ago it took {held}, and none is stopped within {window:.0f} s of that"
+            )
         # What is busy is not stopped, and what is on its way was ordered for a reason.
         engaged = sum(r.phase in (Phase.BUSY, Phase.STARTING) for r in replicas)
         wanted = bounded(max(held, engaged), snapshot, self.limits, memory)
@@ -101,7 +121,7 @@ class LookAhead:
     def _enough(
         self,
         snapshot: Snapshot,
-        samples: tuple[tuple[float, float], ...],
+        samples: Samples,
         memory: Memory,
         least: int,
     ) -> tuple[int, tuple[Due, float] | None]:
@@ -110,16 +130,20 @@ class LookAhead:
         if service is None or replicas is None:
             return least, None
         jobs = [self._due(job, snapshot, service) for job in snapshot.waiting or ()]
-        jobs += self._expected(snapshot, service, samples)
-        if not jobs:
-            return least, None
+        expected = self._expected(snapshot, service, samples)
         unsure = any(job.seconds is None for job in snapshot.waiting or ())
         margin = UNSURE_SHARE * service.batch_seconds(1) if unsure else 0.0
         lanes = lanes_of(replicas, snapshot.now, service, margin)
-        new = (snapshot.now + snapshot.cold_start, snapshot.speed)
+        fleet = Fleet(lanes, (snapshot.now + snapshot.cold_start, snapshot.speed))
         last = memory.recommended[-1][1] if memory.recommended else least
         room = range(least, max(self.limits.maximum, least) + 1)
-        return fewest(room, last, Fleet(lanes, new), jobs, service)
+        if expected:
+            found = fewest(room, last, fleet, [*jobs, *expected], service)
+            # Who can wait for a cold start is in time if he orders when he comes, and may not come;
+            # but of a burst that fills the pool, all are served sooner if it is full sooner.
+            if found[0] >= self.limits.maximum or not self._can_wait(snapshot):
+                return found
+        return fewest(room, last, fleet, jobs, service) if jobs else (least, None)
 
     def _due(self, job: Waiting, snapshot: Snapshot, service: Service) -> Due:
         """By when a waiting job must be started, whatever else waits.
@@ -145,9 +169,7 @@ class LookAhead:
         late = max(latest - job.since, service.fixed + own)
         return Due(job.since, max(latest, soonest) + late, own)
 
-    def _expected(
-        self, snapshot: Snapshot, service: Service, samples: tuple[tuple[float, float], ...]
-    ) -> list[Due]:
+    def _expected(self, snapshot: Snapshot, service: Service, samples: Samples) -> list[Due]:
         """Arrivals to be counted on until a replica that is ordered now is ready.
 
         Their rate is the measured one less its own standard error, so that a burst is foreseen and
@@ -155,9 +177,10 @@ class LookAhead:
         higher. Those who come too early for a new replica to be of use add to the work, but ask for
         nothing.
         """
-        whole = _counted_over(samples, snapshot.now, self.rate_window)
-        burst = _counted_over(samples, snapshot.now, BURST_SHARE * self.rate_window)
-        rate = max(_surely(*whole, errors=1.0), _surely(*burst, errors=2.0))
+        whole = counted(samples, snapshot.now, self.rate_window)
+        burst = counted(samples, snapshot.now, BURST_SHARE * self.rate_window)
+        errors = SURE if self._can_wait(snapshot) else 1.0
+        rate = max(surely(*whole, errors=errors), surely(*burst, errors=2.0))
         if rate <= 0.0:
             return []
         gap = 1.0 / rate
@@ -169,55 +192,59 @@ class LookAhead:
             for at in (snapshot.now + k * gap for k in range(1, count + 1))
         ]
 
-    def _ahead(
-        self, snapshot: Snapshot, service: Service, samples: tuple[tuple[float, float], ...]
-    ) -> tuple[int, str]:
+    def _ahead(self, snapshot: Snapshot, service: Service, samples: Samples) -> tuple[int, str]:
         """What the steady load asks for, whatever waits now."""
-        jobs, seconds = _counted_over(samples, snapshot.now, self.load_window)
-        if seconds < self.load_window / 2.0:
-            # A few jobs of a few seconds are no steady load.
-            jobs -= math.sqrt(jobs)
-        rate = jobs / seconds if seconds > 0.0 else 0.0
-        batch = service.batch_seconds(service.batch_limit)
-        patience = self._patience(snapshot)
-        waits = snapshot.cold_start <= patience
-        if not waits:
+        rate = self._steady(samples, snapshot.now)
+        if not self._can_wait(snapshot):
             # A step is not to be averaged away while those who came by it are late.
-            lately = _counted_over(samples, snapshot.now, self.rate_window)
-            rate = max(rate, _surely(*lately, errors=1.0))
+            lately = counted(samples, snapshot.now, self.rate_window)
+            rate = max(rate, surely(*lately, errors=SURE))
+        batch = service.batch_seconds(service.batch_limit)
         load = rate * batch / service.batch_limit
-        if load <= 0.0:
-            return 0, "nothing waits that would not be served in time"
-        if waits:
-            kept = math.ceil(load - self.keep)
+        if self._can_wait(snapshot):
+            kept = self._kept(load, present(snapshot.replicas or ()))
             if kept > 1:
                 return kept, f"{load:.1f} are busy on average, so fewer would not do for long"
-            return 0, "nothing waits that would not be served in time"
-        number = staffing(load, patience / batch, self.missed, self.limits.maximum)
-        # Whether to keep a first one is for the limits to say: a pool may be allowed to sleep.
-        return number if number > 1 else 0, (
-            f"{load:.1f} are busy on average, and jobs cannot wait the "
-            f"{snapshot.cold_start:.0f} s that one more takes to start"
-        )
+        elif load > 0.0:
+            patience = self._patience(snapshot) / batch
+            number = staffing(load, patience, self.missed, self.limits.maximum)
+            # Whether to keep a first one is for the limits to say: a pool may be allowed to sleep.
+            return number if number > 1 else 0, (
+                f"{load:.1f} are busy on average, and jobs cannot wait the "
+                f"{snapshot.cold_start:.0f} s that one more takes to start"
+            )
+        return 0, "nothing waits that would not be served in time"
+
+    def _kept(self, load: float, there: Sequence[Replica]) -> int:
+        """Which of those that are there the load is a reason to keep.
+
+        Nothing is ordered for it: whoever needs a replica can wait for it.
+        """
+        number = min(math.ceil(load), len(there))
+        # The last of them is needed soon where all others are busy, and not where they are idle.
+        if sum(replica.phase is Phase.BUSY for replica in there) >= number - 1:
+            return number
+        return min(math.ceil(load - self.keep), number)
+
+    def _steady(self, samples: Samples, now: float) -> float:
+        """Arrivals a second: the mean of long, as far as those of late do not speak against it."""
+        jobs, seconds = counted(samples, now, self.load_window)
+        if seconds <= 0.0:
+            return 0.0
+        lowest = surely(jobs, seconds, errors=1.0)
+        if seconds < self.load_window / 2.0:
+            # A few jobs of a few seconds are no steady load.
+            return lowest
+        all_jobs, all_seconds = counted(samples, now, self.steady_window)
+        highest = (jobs + math.sqrt(jobs + 1.0)) / seconds
+        return min(max(all_jobs / all_seconds, lowest), highest)
+
+    def _can_wait(self, snapshot: Snapshot) -> bool:
+        """Whether a typical job that came after the last look is in time on a new replica."""
+        return snapshot.cold_start + self.interval <= self._patience(snapshot)
 
     def _patience(self, snapshot: Snapshot) -> float:
         return self.target_wait if snapshot.slack is None else self.slack_share * snapshot.slack
-
-    def _counted(
-        self, samples: tuple[tuple[float, float], ...], snapshot: Snapshot
-    ) -> tuple[tuple[float, float], ...]:
-        """The readings of the counter of arrivals to keep, the present one last."""
-        if snapshot.arrived is None:
-            return samples
-        count = float(snapshot.arrived)
-        if samples and count < samples[-1][1]:
-            samples = ()
-        window = max(self.rate_window, self.load_window)
-        kept = [each for each in samples if snapshot.now - each[0] <= window]
-        # The last reading is provisional until it is far enough from the one before it.
-        if len(kept) > 1 and kept[-1][0] - kept[-2][0] < window / SAMPLES:
-            kept.pop()
-        return (*kept, (snapshot.now, count))
 
 
 MOST_EXPECTED: Final = 1000
@@ -228,7 +255,7 @@ maximum."""
 def _told(job: Due, start: float, now: float) -> str:
     """What a job that starts too late means for the plan."""
     if math.isinf(start):
-        return "a job waits and no replica is there"
+        return "without one a job would never be served"
     what = "would wait" if job.since <= now else "that is expected would wait"
     return f"with fewer a job {what} {start - job.since:.0f} s"
 
@@ -253,17 +280,3 @@ def lanes_of(
         if r.phase in (Phase.IDLE, Phase.STARTING)
     )
     return busy + others
-
-
-def _surely(jobs: float, seconds: float, errors: float) -> float:
-    """A rate less so many standard errors, where arrivals are at random; at least 0."""
-    return max(jobs - errors * math.sqrt(jobs), 0.0) / seconds if seconds > 0.0 else 0.0
-
-
-def _counted_over(
-    samples: tuple[tuple[float, float], ...], now: float, window: float
-) -> tuple[float, float]:
-    """Arrivals, and the seconds in which they came, over at most `window`."""
-    began, first = next(each for each in samples if now - each[0] <= window)
-    ended, last = samples[-1]
-    return last - first, ended - began

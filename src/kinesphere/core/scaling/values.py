@@ -68,8 +68,8 @@ class Snapshot:
             the first of them.
         queued: How many wait in all.
         running: Jobs that are being worked on.
-        arrived: Jobs that came to the pool since some fixed moment; a counter that only grows, or
-            starts again from 0.
+        arrived: Jobs that came to the pool since some fixed moment, in typical ones: a counter that
+            only grows, or starts again from 0.
         slack: Seconds that a job of this pool can typically wait and still meet its deadline: the
             median of recent ones; None where jobs have no deadlines.
         service: Batch times, measured, or None before anything was.
@@ -85,7 +85,7 @@ class Snapshot:
     waiting: tuple[Waiting, ...] | None
     queued: int | None
     running: int | None
-    arrived: int | None
+    arrived: float | None
     service: Service | None
     cold_start: float
     slack: float | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -100,7 +100,7 @@ class Scaler:
         self._everyone = everyone
         self._clock = clock
         self._hands = hands
-        self._arrived: Counter[str] = Counter()
+        self._arrived: defaultdict[str, float] = defaultdict(float)
         self._courses = {
             pool: _Course(policy, Memory(), hardware.get(pool)) for pool, policy in policies.items()
         }
@@ -117,7 +117,7 @@ class Scaler:
             self._came(job.pools[0], record, job)
 
     def _came(self, pool: str, record: Record, job: Job | None) -> None:
-        self._arrived[pool] += 1
+        self._arrived[pool] += 1.0 if job is None else job.weight
         if job is not None and pool in self._recent:
             self._recent[pool].append(Queued(record.at, job.deadline, job.weight))
         course = self._courses.get(pool)
@@ -129,9 +129,9 @@ class Scaler:
     async def run(self) -> None:
         """Decide for ever."""
         courses = self._courses
-        for pool, memory in (await self._remembered()).items():
+        for pool, planned in (await self._remembered()).items():
             if pool in courses:
-                courses[pool].memory = memory
+                self._resume(courses[pool], planned)
         while True:
             now = self._clock.monotonic()
             due = {pool: course for pool, course in courses.items() if course.due <= now}
@@ -152,12 +152,28 @@ class Scaler:
             woken.cancel()
             self._woken.clear()
 
-    async def _remembered(self) -> Mapping[str, Memory]:
+    async def _remembered(self) -> Mapping[str, Planned]:
         while True:
             try:
-                return {pool: each.memory for pool, each in (await self._plans.latest()).items()}
+                return await self._plans.latest()
             except LedgerUnavailable:
                 await self._clock.sleep(1.0)
+
+    def _resume(self, course: _Course, planned: Planned) -> None:
+        """Go on from the plan of whoever scaled before."""
+        course.standing = planned.standing
+        before = planned.memory
+        if planned.policy != course.policy.name:
+            # What another policy measured means something else to this one.
+            course.memory = Memory(wanted=before.wanted, worked_at=before.worked_at)
+            return
+        course.memory = before
+        if "arrived" in course.policy.needs and before.samples:
+            # Each process counts from its own beginning: the difference of two counts of two would
+            # be a burst that never was, or would have the past forgotten.
+            recent = self._recent[planned.pool]
+            since = sum(job.weight for job in recent if job.ready_at > planned.at)
+            self._arrived[planned.pool] = before.samples[-1][1] + since
 
     async def _decide(self, courses: Mapping[str, _Course]) -> None:
         statuses = self._everyone()
@@ -243,5 +259,6 @@ def _planned(
         at=view.now,
         memory=course.memory,
         tiers=tiers,
+        standing=course.standing,
     )
     return planned, drain

@@ -35,7 +35,8 @@ class Seen:
         backlog: What it has to do, or None where the ledger did not answer.
         queue: The first LOOK waiting jobs in order of claims, or None likewise.
         pool: The pool's measures.
-        arrived: Jobs that came to it since the scaler began.
+        arrived: Jobs that came to it since the scaler began, by their weight: twice the work is
+            twice the load.
         recent: The last of them, as they came.
         busy: Share of its ready replicas' time that was spent working lately, or None.
         first_start: s that a start is taken to need before one was measured.
@@ -46,7 +47,7 @@ class Seen:
     backlog: Backlog | None
     queue: Sequence[Queued] | None
     pool: PoolStatus | None
-    arrived: int
+    arrived: float
     busy: float | None
     first_start: float
     hardware: Hardware | None = None
