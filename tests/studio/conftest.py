@@ -36,11 +36,13 @@ FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader
 SIMULATED = """[
     {"name": "sim-slow", "stages": [{"fixed": 4, "per_job": 0, "batch_limit": 1}]},
     {"name": "sim-broken", "stages": [{"fixed": 0.05, "failures": 1}]},
+    {"name": "sim-left", "stages": [{"fixed": 4, "per_job": 0, "batch_limit": 1}]},
     {"name": "sim-mesh", "task": "mesh", "stages": [
         {"name": "shape", "fixed": 0.3, "batch_limit": 1},
         {"name": "texture", "fixed": 4, "batch_limit": 1}]}
 ]"""
-"""Motions that take their time, motions that fail, meshes whose texture takes its time."""
+"""Motions that take their time, motions that fail, motions that are cancelled and whose speed
+nobody asks about, meshes whose texture takes its time."""
 
 PATIENCE = 20_000
 """Milliseconds in which what is expected has to come true, on a machine with much else to do."""

@@ -74,7 +74,7 @@ def pictures(page: Page, server: ServerProcess) -> None:
         page.get_by_role("link", name="Library", exact=True).click()
         page.get_by_label("State").select_option("succeeded")
         drawn(page, ".library-card img")
-        expect(page.locator(".library-card img").nth(5)).to_be_visible(timeout=3 * PATIENCE)
+        expect(page.locator(".library-card img").nth(6)).to_be_visible(timeout=3 * PATIENCE)
         keep(page, f"library-{theme}")
 
 

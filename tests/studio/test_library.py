@@ -18,7 +18,7 @@ def hundred(server: ServerProcess) -> str:
     """The prompt of a motion among a hundred jobs that came to nothing."""
     with httpx.Client(base_url=server.url) as client:
         for number in range(100):
-            body = {"prompt": f"waves to number {number}", "model": "sim-slow"}
+            body = {"prompt": f"waves to number {number}", "model": "sim-left"}
             job = client.post("/v1/motions", json=body).json()
             client.delete(f"/v1/jobs/{job['id']}").raise_for_status()
         made(server, prompt="a dancer kneels before the queen", seed=7)
@@ -58,6 +58,14 @@ def test_a_hundred_jobs_are_paged_searched_and_filtered(
     expect(cards.first).to_contain_text("Done")
     again = httpx.get(server.url + "/v1/jobs", params={"limit": 1}).json()["items"][0]
     assert again["request"]["seed"] != 7 and again["request"]["duration"] == 1
+    # It is deleted once that was confirmed, and then it is gone for everybody.
+    cards.first.get_by_role("button", name=re.compile("Delete")).click()
+    page.keyboard.press("Escape")
+    expect(cards).to_have_count(2)
+    cards.first.get_by_role("button", name=re.compile("Delete")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(cards).to_have_count(1)
+    assert httpx.get(f"{server.url}/v1/jobs/{again['id']}").status_code == 404
 
 
 def test_a_work_is_taken_along_in_other_formats(pages: Pages, hundred: str) -> None:

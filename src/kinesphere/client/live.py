@@ -25,6 +25,14 @@ from kinesphere.version import __version__
 _NORMAL: Final = (1000, 1001)
 
 
+class Cut(ConnectionFailed):
+    """The stream ended before its time; `code` is that of RFC 6455, None where none came."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message, reached=True)
+        self.code = code
+
+
 class LiveStream:
     """One stream; use it with `with`, read it by iterating.
 
@@ -36,7 +44,7 @@ class LiveStream:
 
     Raises:
         ApiError: The server refused.
-        ConnectionFailed: Nothing answered, or the stream was cut.
+        ConnectionFailed: Nothing answered; as `Cut`, the stream was cut.
     """
 
     def __init__(
@@ -98,16 +106,16 @@ class LiveStream:
             code = closed.rcvd.code if closed.rcvd is not None else None
             if code not in _NORMAL:
                 told = f"the stream from {self._where} was cut (code {code})"
-                raise ConnectionFailed(told, reached=True) from None
+                raise Cut(told, code) from None
 
     def say(self, kind: str, **values: Any) -> None:
         """Send a message, such as `say("seek", time=1.5)`."""
         assert self._opened is not None, "a stream is spoken to within `with`"  # noqa: S101
         try:
             self._opened.send(json.dumps({"type": kind, **values}))
-        except ConnectionClosed:
-            told = f"the stream from {self._where} was cut"
-            raise ConnectionFailed(told, reached=True) from None
+        except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd is not None else None
+            raise Cut(f"the stream from {self._where} was cut", code) from None
 
 
 def refused(problem: dict[str, Any]) -> ApiError:

@@ -107,11 +107,7 @@ def decode(data: bytes) -> Clip:
     """
     hierarchy, values, fps = parse(data)
     frames, joints = len(values), len(hierarchy.names)
-    rotation = np.empty((frames, joints, 3, 3))
-    rotation[:] = np.eye(3)
-    for axes, members in _by_rotation_order(hierarchy).items():
-        columns = [[column for _, column in hierarchy.rotations[joint]] for joint in members]
-        rotation[:, members] = from_degrees(values.take(columns, axis=1), axes)
+    rotation = _rotation(hierarchy, values)
     offsets = np.array(hierarchy.offsets) / CENTIMETRES
     translation = np.tile(offsets[0], (frames, 1))
     for axis, column in hierarchy.positions[0]:
@@ -126,6 +122,21 @@ def decode(data: bytes) -> Clip:
     offsets[0] = (0.0, _rest_height(hierarchy.parents, offsets, ends), 0.0)
     skeleton = Skeleton(tuple(hierarchy.names), tuple(hierarchy.parents), offsets, ends)
     return _in_our_order(Clip(translation, rotation, fps, skeleton))
+
+
+def _rotation(hierarchy: Hierarchy, values: Floats) -> Floats:
+    """(T, J, 3, 3) of the table."""
+    frames, joints = len(values), len(hierarchy.names)
+    rotation = None
+    for axes, members in _by_rotation_order(hierarchy).items():
+        columns = [[column for _, column in hierarchy.rotations[joint]] for joint in members]
+        turned = from_degrees(values.take(columns, axis=1), axes)
+        if len(members) == joints:
+            return turned
+        if rotation is None:
+            rotation = np.tile(np.eye(3), (frames, joints, 1, 1))
+        rotation[:, members] = turned
+    return np.tile(np.eye(3), (frames, joints, 1, 1)) if rotation is None else rotation
 
 
 def _by_rotation_order(hierarchy: Hierarchy) -> dict[tuple[int, ...], list[int]]:

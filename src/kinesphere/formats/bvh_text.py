@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,8 @@ from kinesphere.formats.motion import BadClip
 MOST_BYTES: Final = 64 * 2**20
 MOST_HEADER: Final = 8 * 2**20
 """Bytes before MOTION: a chain of 1024 joints, indented by tabs, has five million."""
+REMEMBERED: Final = 2**16
+"""Bytes of a header up to which it is kept, should another file begin with it."""
 MOST_JOINTS: Final = 1024
 MOST_FRAMES: Final = 100_000
 MOST_POSES: Final = 4_000_000
@@ -72,7 +75,8 @@ def parse(data: bytes) -> tuple[Hierarchy, Floats, float]:
     motion = _MOTION.search(data)
     if motion is None:
         raise BadClip("there is no MOTION section")
-    hierarchy = _hierarchy(data[: motion.start()])
+    header = data[: motion.start()]
+    hierarchy = _known(header) if len(header) <= REMEMBERED else _hierarchy(header)
     line = data.count(b"\n", 0, motion.end()) + 1
     table, fps = _motion(data[motion.end() :], line, hierarchy.columns)
     if len(table) * len(hierarchy.names) > MOST_POSES:
@@ -216,6 +220,10 @@ def _hierarchy(text: bytes) -> Hierarchy:
     if not reader.found.columns:
         raise BadClip("the joints have no CHANNELS", line)
     return reader.found
+
+
+_known = lru_cache(maxsize=8)(_hierarchy)
+"""All files of one figure have the same header; nobody changes what was read of it."""
 
 
 def _motion(text: bytes, line: int, columns: int) -> tuple[Floats, float]:

@@ -30,6 +30,10 @@ GROUND: Final = 0.06
 """Metres: a joint lower than this in either pose is on the ground."""
 PEAK: Final = 1.875
 """Largest speed of what fades, in its distance over its time: the quintic's steepest slope."""
+NEAR: Final = 0.25
+TURNED: Final = 0.5
+"""Metres, and radians about the vertical, up to which a film that begins again goes back."""
+LEVEL: Final = np.array([1.0, 0.0, 1.0])
 FASTEST: Final = 2.0
 """Radians a second of a joint's own speed that are carried on; more would overshoot its range."""
 
@@ -47,7 +51,38 @@ def continued(before: Clip, after: Clip) -> Clip:
     skeleton = before.skeleton
     if (skeleton.names, skeleton.parents) != (after.skeleton.names, after.skeleton.parents):
         raise BadClip("a motion of other joints cannot go on from this one")
-    after = placed(before, resampled(_on(before, after), before.fps))
+    return _faded(before, placed(before, resampled(_on(before, after), before.fps)))
+
+
+def again(before: Clip, film: Clip) -> Clip:
+    """`film` from its beginning, to follow the last frame of `before`, all its frames.
+
+    Where that is nearly where it begins, it begins there; a film that has gone elsewhere, or
+    turned, goes on from there. So what stays in its place stays there however often it is seen.
+    """
+    led = _led(film)
+    there = placed(before, led)
+    root = film.skeleton.parents.index(-1)
+    way = (there.translation[0] - led.translation[0]) * LEVEL
+    turn = to_vector(there.rotation[0, root] @ led.rotation[0, root].T)
+    stays = lengths(way) < NEAR and lengths(turn) < TURNED
+    return _faded(before, led if stays else there)
+
+
+def _led(film: Clip) -> Clip:
+    """`film` with one frame more, before its first, that it would have come from."""
+    first, second = film.rotation[0], film.rotation[min(1, film.frames - 1)]
+    rotation = first @ np.swapaxes(second, -1, -2) @ first
+    translation = film.translation[0] - _speed(film.translation, last=False)
+    return replace(
+        film,
+        translation=np.concatenate((translation[None], film.translation)),
+        rotation=np.concatenate((rotation[None], film.rotation)),
+    )
+
+
+def _faded(before: Clip, after: Clip) -> Clip:
+    """`after` without its first frame, which the last of `before` fades out of."""
     if after.frames < 2:
         return _cut(after, slice(1, None))
     last = _cut(before, slice(-1, None))
@@ -91,11 +126,10 @@ def placed(before: Clip, after: Clip) -> Clip:
     apart = before.rotation[-1, root] @ after.rotation[0, root].T
     heading = np.arctan2(apart[0, 2] - apart[2, 0], apart[0, 0] + apart[2, 2])
     turn = from_vector(np.array([0.0, heading, 0.0]))
-    level = np.array([1.0, 0.0, 1.0])
     rotation = after.rotation.copy()
     rotation[:, root] = turn @ rotation[:, root]
     turned = replace(after, translation=after.translation @ turn.T, rotation=rotation)
-    way = _support(before, -1, turned, 0) * level
+    way = _support(before, -1, turned, 0) * LEVEL
     return replace(turned, translation=turned.translation + way)
 
 

@@ -71,9 +71,14 @@ def from_degrees(angles: Floats, axes: Sequence[int]) -> Floats:
     columns = np.zeros((3, 3, *angles.shape[:-1]))
     for axis in range(3):
         columns[axis, axis] = 1.0
-    for axis, sine, cosine in zip(axes, sines, cosines, strict=True):
-        first, second = columns[(axis + 1) % 3], columns[(axis + 2) % 3]
-        columns[(axis + 1) % 3], columns[(axis + 2) % 3] = (
+    for number, (axis, sine, cosine) in enumerate(zip(axes, sines, cosines, strict=True)):
+        one, other = (axis + 1) % 3, (axis + 2) % 3
+        if number == 0:
+            columns[one, one], columns[other, other] = cosine, cosine
+            columns[one, other], columns[other, one] = sine, -sine
+            continue
+        first, second = columns[one], columns[other]
+        columns[one], columns[other] = (
             cosine * first + sine * second,
             cosine * second - sine * first,
         )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinesphere.formats.clip import Clip, Skeleton
-from kinesphere.formats.continuation import continued
+from kinesphere.formats.continuation import again, continued
 from kinesphere.formats.quaternions import continuous_quaternions, matrices
 
 Poses = NDArray[np.float32]
@@ -39,6 +39,8 @@ class Reel:
         self.first = 0
         self._most = max(2, round(longest * clip.fps))
         self._poses = _poses(clip)
+        # As they were before they were first seen again.
+        self._plain: Poses | None = None
         self._forget()
 
     @property
@@ -52,14 +54,20 @@ class Reel:
         Raises BadClip for a motion of other joints.
         """
         first = self.end
-        added = _poses(continued(self._tail(1 if still else 2), clip))
-        joined = np.concatenate((self._poses[-1:], added))
-        self._poses = np.concatenate((self._poses, _unbroken(joined)[1:]))
+        added = self._on(continued(self._clip(self._poses[-1 if still else -2 :]), clip))
+        self._poses, self._plain = np.concatenate((self._poses, added)), None
         self._forget()
         return Part(first, self.end)
 
+    def repeat(self) -> None:
+        """Let the first frame follow the last without a jump; the frames keep their numbers."""
+        if self._plain is None:
+            self._plain = self._poses
+        self._poses = self._on(again(self._clip(self._poses[-2:]), self._clip(self._plain)))
+
     def cut(self, frame: int) -> None:
         """Forget what comes after a frame."""
+        self._plain = None
         self._poses = self._poses[: max(1, frame + 1 - self.first)]
 
     def pose(self, position: float) -> Poses:
@@ -76,8 +84,12 @@ class Reel:
         turns /= np.sqrt(np.einsum("ji,ji->j", turns, turns))[:, None]
         return np.asarray(mean, dtype=np.float32)
 
-    def _tail(self, frames: int) -> Clip:
-        rows = self._poses[-frames:].astype(np.float64)
+    def _on(self, clip: Clip) -> Poses:
+        """Its poses, to follow the last one."""
+        return _unbroken(np.concatenate((self._poses[-1:], _poses(clip))))[1:]
+
+    def _clip(self, poses: Poses) -> Clip:
+        rows = poses.astype(np.float64)
         turns = rows[:, 3:].reshape(len(rows), -1, 4)
         turns /= np.sqrt(np.einsum("tji,tji->tj", turns, turns))[..., None]
         return Clip(rows[:, :3], matrices(turns), self.fps, self.skeleton)

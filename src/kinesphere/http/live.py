@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -29,10 +29,11 @@ _log = logging.getLogger("kinesphere.live")
 
 
 class Seats:
-    """How many streams each user has open here."""
+    """How many streams each user has open here; `count` is told of each, and of its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[int], None]) -> None:
         self._taken: Counter[str] = Counter()
+        self._count = count
 
     @contextmanager
     def seat(self, user: str, most: int) -> Iterator[None]:
@@ -41,9 +42,11 @@ class Seats:
             detail = f"{most} of your live streams are open here."
             raise Rejected("TOO_MANY_STREAMS", detail, retry_after=1.0)
         self._taken[user] += 1
+        self._count(1)
         try:
             yield
         finally:
+            self._count(-1)
             self._taken[user] -= 1
             if not self._taken[user]:
                 del self._taken[user]
@@ -126,6 +129,7 @@ async def _stream(websocket: WebSocket, at: Gateway, caller: Caller, job: Job) -
         packed=chosen == PACKED,
         path=websocket.scope["path"],
         request_id=caller.request_id,
+        count=at.metrics.live_frames,
     )
     code = 1011
     try:

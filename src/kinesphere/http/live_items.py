@@ -24,6 +24,7 @@ class Line:
         packed: Whether frames go out packed.
         path: Of the route, for problem documents.
         request_id: Of the handshake.
+        count: Counts frames: how many were sent, and how many were late and left out.
     """
 
     send: Callable[[str | bytes], Awaitable[None]]
@@ -33,6 +34,7 @@ class Line:
     packed: bool
     path: str
     request_id: str
+    count: Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

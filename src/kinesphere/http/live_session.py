@@ -125,7 +125,10 @@ class Session:
         """Show the frame that is due; those before it that were not shown in time are dropped."""
         due, self._beat = self._beat.taken(now)
         self._dropped += due - 1
-        self._head = self._head.after(due)
+        self._line.count(0, due - 1)
+        before, self._head = self._head.position, self._head.after(due)
+        if self._reel is not None and self._head.position < before:
+            await asyncio.to_thread(self._reel.repeat)
         await self._show()
 
     async def _show(self) -> None:
@@ -137,6 +140,7 @@ class Session:
         else:
             await self._line.send(frames.text(self._sent, time, pose.tolist()).decode())
         self._sent += 1
+        self._line.count(1, 0)
         if self._head.playing and self._head.ended:
             await self._say({"type": "ended", "time": time, "waiting": self._asked})
 

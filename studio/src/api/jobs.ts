@@ -24,6 +24,8 @@ export interface JobFilter {
   readonly state?: readonly State[];
   readonly task?: Task | null;
   readonly model?: string | null;
+  /** Words that are all in the prompt. */
+  readonly q?: string | null;
   readonly cursor?: string | null;
   readonly limit?: number;
 }
@@ -50,6 +52,11 @@ export function jobs(filter: JobFilter = {}, stop?: AbortSignal, quiet = false):
 
 export function cancel(id: string): Promise<Job> {
   return ask<Job>(`v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/** Delete a job that has ended, and what it alone has made. */
+export async function forget(id: string): Promise<void> {
+  await request(`v1/jobs/${encodeURIComponent(id)}/forget`, { method: "POST" });
 }
 
 export async function models(stop?: AbortSignal): Promise<readonly Model[]> {

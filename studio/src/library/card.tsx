@@ -1,7 +1,8 @@
 /** One work in the library. */
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { ended, type Job } from "../api";
+import { ended, forget, type Job } from "../api";
+import { Confirm } from "../shell/confirm";
 import { address } from "../shell/route";
 import { Later } from "../shell/later";
 import { say } from "../shell/words";
@@ -13,27 +14,67 @@ import "../watch/style.css";
 const WORDS = {
   files: { en: "Download and copy", zh: "下载与复制" },
   open: { en: "Open {title}", zh: "打开 {title}" },
+  remove: { en: "Delete", zh: "删除" },
+  removeThis: { en: "Delete {title}", zh: "删除 {title}" },
+  means: {
+    en: "“{title}” and its files are deleted for good. Links to it end.",
+    zh: "“{title}”及其文件将被永久删除，指向它的链接也会失效。",
+  },
 };
 
 const thumbnailOf = (job: Job) => import("../play").then((found) => found.thumbnail(job));
 
 const share = () => import("../play/share").then((found) => found.Share);
 
-export function Card({ job, onMade }: { job: Job; onMade: (made: Job) => void }) {
+interface CardProps {
+  readonly job: Job;
+  readonly onMade: (made: Job) => void;
+  readonly onGone: () => void;
+}
+
+export function Card({ job, onMade, onGone }: CardProps) {
   const [open, setOpen] = useState(false);
+  const [asked, setAsked] = useState(false);
+  const title = titleOf(job);
   return (
     <li class="library-card">
       <a
         class="library-picture"
         href={address("job", job.id)}
-        aria-label={say(WORDS.open, { title: titleOf(job) })}
+        aria-label={say(WORDS.open, { title })}
       >
         <Thumbnail job={job} />
       </a>
-      <h2>{titleOf(job)}</h2>
+      <h2>{title}</h2>
       <Facts job={job} />
       <Progress of={known.value.get(job.id) ?? { job, due: null, seen: false }} />
-      <Actions job={job} linked={false} onMade={onMade} />
+      <Actions job={job} linked={false} onMade={onMade}>
+        {ended(job) && (
+          <button
+            type="button"
+            aria-label={say(WORDS.removeThis, { title })}
+            onClick={() => {
+              setAsked(true);
+            }}
+          >
+            {say(WORDS.remove)}
+          </button>
+        )}
+      </Actions>
+      {asked && (
+        <Confirm
+          of={{
+            act: say(WORDS.remove),
+            means: say(WORDS.means, { title }),
+            grave: true,
+            run: () => forget(job.id),
+          }}
+          leave={(done) => {
+            setAsked(false);
+            if (done) onGone();
+          }}
+        />
+      )}
       {ended(job) && (
         <details
           onToggle={(event) => {

@@ -1,13 +1,13 @@
 /** Everything made: found again, taken along, made once more. */
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { aborted, ended, jobs, models, STATES, type Job, type State, type Task } from "../api";
 import { Failure } from "../shell/failure";
 import { address, route } from "../shell/route";
 import { say } from "../shell/words";
-import { stateName, TASKS, titleOf } from "../watch/describe";
-import { known, learn } from "../watch/store";
+import { stateName, TASKS } from "../watch/describe";
+import { forgotten, known, learn } from "../watch/store";
 import { Card } from "./card";
 import "./style.css";
 
@@ -21,15 +21,16 @@ const WORDS = {
   more: { en: "Show more", zh: "加载更多" },
   loading: { en: "Loading …", zh: "正在加载…" },
   count: { en: "{count} shown", zh: "已显示 {count} 个" },
-  counted: { en: "{count} shown, of {read} looked through", zh: "已显示 {count} 个，共搜索 {read} 个" },
   nothing: { en: "Nothing here yet.", zh: "这里还没有作品。" },
   unfound: { en: "Nothing matches.", zh: "没有符合条件的作品。" },
   make: { en: "Make something", zh: "去创作" },
 };
 
 const PAGE = 24;
-/** A search reads ahead, as the server does not search: this many at a time, so many times. */
-const SEARCHED = { page: 200, pages: 10 } as const;
+/** The server looks through so many jobs at once; a search goes on from there so many times. */
+const SEARCHED = 10;
+/** ms without a letter until it is searched for what was typed. */
+const TYPED = 200;
 
 export function Page() {
   const filter = useFilter();
@@ -48,18 +49,17 @@ export function Page() {
     try {
       let from = first ? null : cursor.peek();
       let kept: readonly Job[] = first ? [] : found.peek();
-      const before = kept.filter((each) => matches(each, filter.text)).length;
-      for (let pages = 0; pages < SEARCHED.pages; pages += 1) {
-        const { text, state, task, model } = filter;
-        const asked = { task, model, ...(state ? { state: [state] } : {}) };
-        const limit = text ? SEARCHED.page : PAGE;
-        const page = await jobs({ ...asked, cursor: from, limit }, own.signal);
+      const { text, state, task, model } = filter;
+      const wanted = { task, model, q: text || null, ...(state ? { state: [state] } : {}) };
+      const enough = kept.length + PAGE;
+      for (let pages = 0; pages < SEARCHED; pages += 1) {
+        const asked = { ...wanted, cursor: from, limit: enough - kept.length };
+        const page = await jobs(asked, own.signal);
         kept = [...kept, ...page.items];
         from = page.next_cursor;
         found.value = kept;
         cursor.value = from;
-        const now = kept.filter((each) => matches(each, text)).length;
-        if (from === null || !text || now - before >= PAGE) break;
+        if (from === null || kept.length >= enough) break;
       }
     } catch (caught) {
       if (!aborted(caught)) setError(caught);
@@ -67,8 +67,14 @@ export function Page() {
       if (under.peek() === own) busy.value = false;
     }
   };
+  const shownText = useRef(filter.text);
   useEffect(() => {
-    void load(true);
+    const typed = shownText.current !== filter.text;
+    shownText.current = filter.text;
+    const soon = setTimeout(() => void load(true), typed ? TYPED : 0);
+    return () => {
+      clearTimeout(soon);
+    };
   }, [filter.task, filter.state, filter.model, filter.text]);
   useEffect(() => () => under.peek()?.abort(), []);
 
@@ -77,7 +83,6 @@ export function Page() {
   useSignalEffect(() => {
     for (const each of found.value) if (!ended(each)) learn(each);
   });
-  const matching = shown.value.filter((each) => matches(each, filter.text));
   return (
     <div class="library-page">
       <h1>{say(WORDS.title)}</h1>
@@ -86,19 +91,21 @@ export function Page() {
       <p class="library-count" role="status">
         {busy.value
           ? say(WORDS.loading)
-          : matching.length > 0
-            ? filter.text
-              ? say(WORDS.counted, { count: matching.length, read: found.value.length })
-              : say(WORDS.count, { count: matching.length })
+          : shown.value.length > 0
+            ? say(WORDS.count, { count: shown.value.length })
             : say(filter.any ? WORDS.unfound : WORDS.nothing)}
       </p>
       <ul class="library-cards">
-        {matching.map((job) => (
+        {shown.value.map((job) => (
           <Card
             key={job.id}
             job={job}
             onMade={(made) => {
               found.value = [made, ...found.value];
+            }}
+            onGone={() => {
+              found.value = found.value.filter((each) => each.id !== job.id);
+              forgotten(job.id);
             }}
           />
         ))}
@@ -109,7 +116,7 @@ export function Page() {
             {say(WORDS.more)}
           </button>
         ) : (
-          matching.length === 0 && !busy.value && <a href={address("make")}>{say(WORDS.make)}</a>
+          shown.value.length === 0 && !busy.value && <a href={address("make")}>{say(WORDS.make)}</a>
         )}
       </p>
     </div>
@@ -118,12 +125,6 @@ export function Page() {
 
 function fresh(found: readonly Job[]): Job[] {
   return found.map((each) => known.value.get(each.id)?.job ?? each);
-}
-
-function matches(job: Job, text: string): boolean {
-  const sought = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  const title = `${titleOf(job)} ${job.id}`.toLocaleLowerCase();
-  return sought.every((each) => title.includes(each));
 }
 
 interface Filter {

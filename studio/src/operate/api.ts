@@ -87,6 +87,8 @@ export interface Release {
   readonly terms: { readonly steps: readonly number[]; readonly hold_seconds: number };
   readonly figures: Figures;
   readonly record: readonly { readonly at: string; readonly what: string; readonly why: string }[];
+  /** Pairs that people rated. */
+  readonly ratings: { readonly stable: number; readonly canary: number; readonly same: number };
 }
 
 export interface ReleaseAsk {
@@ -177,6 +179,13 @@ export type Order = "pause" | "resume" | "promote" | "abort";
 
 export function orderRelease(task: Task, order: Order): Promise<Release> {
   return ask(`v1/releases/${task}/${order}`, { method: "POST" });
+}
+
+/** Says which of two jobs is better; null for neither. */
+export function ratePair(
+  task: Task, jobs: readonly [string, string], better: string | null,
+): Promise<Release> {
+  return ask(`v1/releases/${task}/ratings`, { method: "POST", body: { jobs, better } });
 }
 
 export function deadLetters(cursor: string | null, stop?: AbortSignal): Promise<JobPage> {

@@ -3,6 +3,7 @@ import { useId } from "preact/hooks";
 
 import { say } from "../shell/words";
 import { ceiling, path, picked } from "./history";
+import { Table } from "./parts";
 
 const WORDS = {
   table: { en: "As a table", zh: "以表格显示" },
@@ -89,30 +90,19 @@ export function Chart({ label, times, lines, when, head, tell, stepped = false, 
       </span>
       <details>
         <summary>{say(WORDS.table)}</summary>
-        <div class="operate-scroll" tabIndex={0} role="group" aria-labelledby={id}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{head}</th>
-                {lines.map((each) => (
-                  <th key={each.name} scope="col">
-                    {each.name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {picked(times.length, ROWS).map((index) => (
-                <tr key={index}>
-                  <th scope="row">{when(times[index] ?? 0)}</th>
-                  {lines.map((each) => (
-                    <td key={each.name}>{tell(each.values[index] ?? null)}</td>
-                  ))}
-                </tr>
+        <Table
+          label={label}
+          heads={[head, ...lines.map((each) => each.name)]}
+        >
+          {picked(times.length, ROWS).map((index) => (
+            <tr key={index}>
+              <th scope="row">{when(times[index] ?? 0)}</th>
+              {lines.map((each) => (
+                <td key={each.name}>{tell(each.values[index] ?? null)}</td>
               ))}
-            </tbody>
-          </table>
-        </div>
+            </tr>
+          ))}
+        </Table>
       </details>
     </figure>
   );

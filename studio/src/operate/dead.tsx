@@ -2,13 +2,14 @@
 import { useCallback, useState } from "preact/hooks";
 
 import type { Job } from "../api";
+import { Confirm, type Question } from "../shell/confirm";
 import { Failure } from "../shell/failure";
 import { address } from "../shell/route";
 import { say } from "../shell/words";
 import { stateName, titleOf } from "../watch/describe";
 import { deadLetters, revive } from "./api";
 import { moment } from "./figures";
-import { Confirm, Pager, type Question, useLook } from "./parts";
+import { Pager, Table, useLook } from "./parts";
 
 const WORDS = {
   none: { en: "No job has failed. Nothing waits here.", zh: "没有失败的任务。" },
@@ -75,46 +76,41 @@ export function Dead() {
               {say(WORDS.some, { count: ids.length })}
             </button>
           </div>
-          <div class="operate-scroll" tabIndex={0} role="group" aria-label={say(WORDS.title)}>
-            <table>
-              <thead>
-                <tr>
-                  <td>
-                    <input
-                      type="checkbox"
-                      aria-label={say(WORDS.all)}
-                      checked={ids.length === items.length}
-                      onChange={(event) => {
-                        const on = event.currentTarget.checked;
-                        setChosen(new Set(on ? items.map((each) => each.id) : []));
-                      }}
-                    />
-                  </td>
-                  <th scope="col">{say(WORDS.what)}</th>
-                  <th scope="col">{say(WORDS.why)}</th>
-                  <th scope="col">{say(WORDS.model)}</th>
-                  <th scope="col">{say(WORDS.attempts)}</th>
-                  <th scope="col">{say(WORDS.when)}</th>
-                  <td />
-                </tr>
-              </thead>
-              <tbody>
-                {items.map((each) => (
-                  <Row
-                    key={each.id}
-                    job={each}
-                    chosen={chosen.has(each.id)}
-                    choose={(on) => {
-                      choose(each.id, on);
-                    }}
-                    ask={() => {
-                      ask([each.id]);
-                    }}
-                  />
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            label={say(WORDS.title)}
+            heads={[
+              <input
+                key="all"
+                type="checkbox"
+                aria-label={say(WORDS.all)}
+                checked={ids.length === items.length}
+                onChange={(event) => {
+                  const on = event.currentTarget.checked;
+                  setChosen(new Set(on ? items.map((each) => each.id) : []));
+                }}
+              />,
+              say(WORDS.what),
+              say(WORDS.why),
+              say(WORDS.model),
+              say(WORDS.attempts),
+              say(WORDS.when),
+              null,
+            ]}
+          >
+            {items.map((each) => (
+              <Row
+                key={each.id}
+                job={each}
+                chosen={chosen.has(each.id)}
+                choose={(on) => {
+                  choose(each.id, on);
+                }}
+                ask={() => {
+                  ask([each.id]);
+                }}
+              />
+            ))}
+          </Table>
           <Pager cursor={cursor} next={found?.next_cursor} go={setCursor} />
         </>
       )}

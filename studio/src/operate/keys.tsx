@@ -2,12 +2,13 @@
 import { useCallback, useState } from "preact/hooks";
 
 import { Problem } from "../api";
+import { Confirm, type Question } from "../shell/confirm";
 import { Dialog } from "../shell/dialog";
 import { Failure } from "../shell/failure";
 import { say } from "../shell/words";
 import { createKey, type Key, keys, revokeKey, type Scope } from "./api";
 import { moment } from "./figures";
-import { Confirm, Pager, type Question, useLook } from "./parts";
+import { Pager, Table, useLook } from "./parts";
 
 const WORDS = {
   off: {
@@ -69,7 +70,7 @@ export function Keys() {
       )}
       {found?.items.length === 0 && <p>{say(WORDS.none)}</p>}
       {found && found.items.length > 0 && (
-        <Table
+        <List
           of={found.items}
           revoke={(key) => {
             setQuestion({
@@ -217,61 +218,57 @@ function Once({ of, leave }: { of: { user: string; key: string }; leave: () => v
   );
 }
 
-function Table({ of, revoke }: { of: readonly Key[]; revoke: (key: Key) => void }) {
+function List({ of, revoke }: { of: readonly Key[]; revoke: (key: Key) => void }) {
   return (
-    <div class="operate-scroll" tabIndex={0} role="group" aria-label={say(WORDS.title)}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{say(WORDS.user)}</th>
-            <th scope="col">{say(WORDS.label)}</th>
-            <th scope="col">{say(WORDS.id)}</th>
-            <th scope="col">{say(WORDS.scopes)}</th>
-            <th scope="col">{say(WORDS.created)}</th>
-            <th scope="col">{say(WORDS.used)}</th>
-            <th scope="col">{say(WORDS.state)}</th>
-            <td />
+    <Table
+      label={say(WORDS.title)}
+      heads={[
+        say(WORDS.user),
+        say(WORDS.label),
+        say(WORDS.id),
+        say(WORDS.scopes),
+        say(WORDS.created),
+        say(WORDS.used),
+        say(WORDS.state),
+        null,
+      ]}
+    >
+      {of.map((each) => {
+        const state = stateOf(each);
+        return (
+          <tr key={each.id}>
+            <th scope="row">{each.user}</th>
+            <td>{each.label}</td>
+            <td>
+              <code>{each.id}</code>
+            </td>
+            <td>{each.scopes.join(", ")}</td>
+            <td>{moment(each.created_at)}</td>
+            <td>{moment(each.last_used_at)}</td>
+            <td class={state === "valid" ? "operate-good" : "operate-dim"}>
+              {say(WORDS[state])}
+            </td>
+            <td>
+              {state === "valid" && (
+                <button
+                  type="button"
+                  class="shell-danger"
+                  aria-label={say(WORDS.revokeOf, {
+                    label: each.label || each.id,
+                    user: each.user,
+                  })}
+                  onClick={() => {
+                    revoke(each);
+                  }}
+                >
+                  {say(WORDS.revoke)}
+                </button>
+              )}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {of.map((each) => {
-            const state = stateOf(each);
-            return (
-              <tr key={each.id}>
-                <th scope="row">{each.user}</th>
-                <td>{each.label}</td>
-                <td>
-                  <code>{each.id}</code>
-                </td>
-                <td>{each.scopes.join(", ")}</td>
-                <td>{moment(each.created_at)}</td>
-                <td>{moment(each.last_used_at)}</td>
-                <td class={state === "valid" ? "operate-good" : "operate-dim"}>
-                  {say(WORDS[state])}
-                </td>
-                <td>
-                  {state === "valid" && (
-                    <button
-                      type="button"
-                      class="shell-danger"
-                      aria-label={say(WORDS.revokeOf, {
-                        label: each.label || each.id,
-                        user: each.user,
-                      })}
-                      onClick={() => {
-                        revoke(each);
-                      }}
-                    >
-                      {say(WORDS.revoke)}
-                    </button>
-                  )}
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+        );
+      })}
+    </Table>
   );
 }
 

@@ -1,15 +1,11 @@
-/** What the parts of this page have in common: looking again and again, and asking before doing. */
+/** What the parts of this page have in common: looking again and again, facts and lists. */
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 
 import { aborted, pause, Problem } from "../api";
-import { Dialog } from "../shell/dialog";
-import { Failure } from "../shell/failure";
 import { say } from "../shell/words";
 
 const WORDS = {
-  leave: { en: "Cancel", zh: "取消" },
-  doing: { en: "One moment …", zh: "请稍候…" },
   newest: { en: "The newest", zh: "最新的" },
   older: { en: "Older ones", zh: "更早的" },
 };
@@ -76,67 +72,6 @@ function visible(stop: AbortSignal): Promise<void> {
   });
 }
 
-export interface Question {
-  /** What would be done, as its button says. */
-  readonly act: string;
-  /** What it would mean. */
-  readonly means: string;
-  readonly grave?: boolean;
-  readonly run: () => Promise<unknown>;
-}
-
-/** Asks before something is done, and stays when it fails. */
-export function Confirm({ of, leave }: { of: Question; leave: (done: boolean) => void }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const go = () => {
-    setBusy(true);
-    setError(undefined);
-    of.run().then(
-      () => {
-        leave(true);
-      },
-      (failure: unknown) => {
-        setBusy(false);
-        setError(failure);
-      },
-    );
-  };
-  return (
-    <Dialog
-      label={of.act}
-      leave={() => {
-        if (!busy) leave(false);
-      }}
-    >
-      <article>
-        <h2>{of.act}</h2>
-        <p>{of.means}</p>
-        {error !== undefined && <Failure error={error} />}
-        <div class="shell-row shell-end">
-          <button
-            type="button"
-            disabled={busy}
-            onClick={() => {
-              leave(false);
-            }}
-          >
-            {say(WORDS.leave)}
-          </button>
-          <button
-            type="button"
-            class={of.grave ? "operate-grave" : "shell-primary"}
-            disabled={busy}
-            onClick={go}
-          >
-            {busy ? say(WORDS.doing) : of.act}
-          </button>
-        </div>
-      </article>
-    </Dialog>
-  );
-}
-
 /** A few facts side by side. */
 export function Facts({ of }: { of: readonly (readonly [string, ComponentChildren])[] }) {
   return (
@@ -148,6 +83,31 @@ export function Facts({ of }: { of: readonly (readonly [string, ComponentChildre
         </div>
       ))}
     </dl>
+  );
+}
+
+/** A table that is moved sideways where it is too wide, by keyboard too. */
+export function Table(props: {
+  label: string;
+  /** Null over a column that needs no name. */
+  heads: readonly ComponentChildren[];
+  /** Rows. */
+  children: ComponentChildren;
+}) {
+  const { label, heads, children } = props;
+  return (
+    <div class="operate-scroll" tabIndex={0} role="group" aria-label={label}>
+      <table>
+        <thead>
+          <tr>
+            {heads.map((head, at) =>
+              head === null ? <td key={at} /> : <th key={at} scope="col">{head}</th>,
+            )}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
   );
 }
 

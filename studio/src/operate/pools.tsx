@@ -7,7 +7,7 @@ import { type Member, type Pool, pools } from "./api";
 import { Chart } from "./chart";
 import { bytes, money, NOTHING, number, share, time, whole } from "./figures";
 import { added, type Sample, series } from "./history";
-import { Facts, useLook } from "./parts";
+import { Facts, Table, useLook } from "./parts";
 
 const WORDS = {
   none: { en: "This server has no pools.", zh: "该服务器没有资源池。" },
@@ -208,46 +208,35 @@ function States({ of }: { of: Readonly<Record<string, number>> }) {
 function Members({ of, label }: { of: readonly Member[]; label: string }) {
   const gpus = of.some((each) => each.health !== null || each.device_bytes !== null);
   return (
-    <div class="operate-scroll" tabIndex={0} role="group" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{say(WORDS.name)}</th>
-            <th scope="col">{say(WORDS.state)}</th>
-            <th scope="col">{say(WORDS.device)}</th>
-            <th scope="col">{say(WORDS.jobs)}</th>
-            <th scope="col">{say(WORDS.memory)}</th>
-            {gpus && (
-              <>
-                <th scope="col">{say(WORDS.device_memory)}</th>
-                <th scope="col">{say(WORDS.busy)}</th>
-                <th scope="col">{say(WORDS.heat)}</th>
-                <th scope="col">{say(WORDS.power)}</th>
-              </>
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {of.map((each) => (
-            <tr key={each.name}>
-              <th scope="row">{each.name}</th>
-              <td>
-                {stateName(each.state)}
-                {each.last_error && <small class="operate-bad"> {each.last_error}</small>}
-              </td>
-              <td>
-                {each.device_name || each.device}
-                {each.tier && <span class="operate-tag">{each.tier}</span>}
-                {each.profile && <span class="operate-tag">{each.profile}</span>}
-              </td>
-              <td>{whole(each.jobs)}</td>
-              <td>{bytes(each.memory_bytes)}</td>
-              {gpus && <Health of={each} />}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label={label}
+      heads={[
+        say(WORDS.name),
+        say(WORDS.state),
+        say(WORDS.device),
+        say(WORDS.jobs),
+        say(WORDS.memory),
+        ...(gpus ? [say(WORDS.device_memory), say(WORDS.busy), say(WORDS.heat), say(WORDS.power)] : []),
+      ]}
+    >
+      {of.map((each) => (
+        <tr key={each.name}>
+          <th scope="row">{each.name}</th>
+          <td>
+            {stateName(each.state)}
+            {each.last_error && <small class="operate-bad"> {each.last_error}</small>}
+          </td>
+          <td>
+            {each.device_name || each.device}
+            {each.tier && <span class="operate-tag">{each.tier}</span>}
+            {each.profile && <span class="operate-tag">{each.profile}</span>}
+          </td>
+          <td>{whole(each.jobs)}</td>
+          <td>{bytes(each.memory_bytes)}</td>
+          {gpus && <Health of={each} />}
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -2,6 +2,7 @@
 import { useCallback, useState } from "preact/hooks";
 
 import { models, type Model, type Task } from "../api";
+import { Confirm, type Question } from "../shell/confirm";
 import { Failure } from "../shell/failure";
 import { say, type Text } from "../shell/words";
 import {
@@ -14,7 +15,8 @@ import {
   startRelease,
 } from "./api";
 import { bytes, moment, number, share, steps as stepsOf, time, whole } from "./figures";
-import { Confirm, Facts, type Question, useLook } from "./parts";
+import { Comparing } from "./pair";
+import { Facts, Table, useLook } from "./parts";
 import { EVERY } from "./pools";
 
 const WORDS = {
@@ -147,6 +149,7 @@ export function Releases() {
             order={(which) => {
               order(each, which);
             }}
+            again={again}
           />
         ))}
       </div>
@@ -164,7 +167,12 @@ export function Releases() {
   );
 }
 
-function Card({ release, order }: { release: Release; order: (which: Order) => void }) {
+function Card(props: {
+  release: Release;
+  order: (which: Order) => void;
+  again: () => void;
+}) {
+  const { release, order, again } = props;
   const { figures, terms, record } = release;
   const name = { task: say(TASKS[release.task]), canary: release.canary, stable: release.stable };
   return (
@@ -210,6 +218,9 @@ function Card({ release, order }: { release: Release; order: (which: Order) => v
           ))}
         </div>
       )}
+      {release.task === "motion" && MAY[release.state].length > 0 && (
+        <Comparing release={release} changed={again} />
+      )}
       <details>
         <summary>{say(WORDS.record, { count: record.length })}</summary>
         <ol class="operate-record">
@@ -235,56 +246,44 @@ function Gates({ of }: { of: Figures }) {
   ] as const;
   return (
     <div class="operate-tables">
-      <div class="operate-scroll" tabIndex={0} role="group" aria-label={say(WORDS.gates)}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{say(WORDS.gate)}</th>
-              <th scope="col">{say(WORDS.stable)}</th>
-              <th scope="col">{say(WORDS.canary)}</th>
-              <th scope="col">{say(WORDS.evidence)}</th>
-              <th scope="col">{say(WORDS.verdict)}</th>
+      <Table
+        label={say(WORDS.gates)}
+        heads={[
+          say(WORDS.gate),
+          say(WORDS.stable),
+          say(WORDS.canary),
+          say(WORDS.evidence),
+          say(WORDS.verdict),
+        ]}
+      >
+        {Object.entries(of.tests).map(([name, test]) => {
+          const text = TESTS[name];
+          const part = test.evidence / of.threshold;
+          return (
+            <tr key={name}>
+              <th scope="row">{text ? say(text) : name}</th>
+              <td>{share(test.stable)}</td>
+              <td>{share(test.canary)}</td>
+              <td>
+                {number(test.evidence, 2)} / {number(of.threshold, 2)}
+              </td>
+              <Verdict part={of.jobs.canary > 0 ? part : null} />
             </tr>
-          </thead>
-          <tbody>
-            {Object.entries(of.tests).map(([name, test]) => {
-              const text = TESTS[name];
-              const part = test.evidence / of.threshold;
-              return (
-                <tr key={name}>
-                  <th scope="row">{text ? say(text) : name}</th>
-                  <td>{share(test.stable)}</td>
-                  <td>{share(test.canary)}</td>
-                  <td>
-                    {number(test.evidence, 2)} / {number(of.threshold, 2)}
-                  </td>
-                  <Verdict part={of.jobs.canary > 0 ? part : null} />
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
-      <div class="operate-scroll" tabIndex={0} role="group" aria-label={say(WORDS.figure)}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{say(WORDS.figure)}</th>
-              <th scope="col">{say(WORDS.stable)}</th>
-              <th scope="col">{say(WORDS.canary)}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(([name, pair, tell]) => (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>{tell(pair.stable)}</td>
-                <td>{tell(pair.canary)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          );
+        })}
+      </Table>
+      <Table
+        label={say(WORDS.figure)}
+        heads={[say(WORDS.figure), say(WORDS.stable), say(WORDS.canary)]}
+      >
+        {rows.map(([name, pair, tell]) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td>{tell(pair.stable)}</td>
+            <td>{tell(pair.canary)}</td>
+          </tr>
+        ))}
+      </Table>
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { say, type Text } from "../shell/words";
 import { type Line, pools, simulate, type Simulation } from "./api";
 import { Chart } from "./chart";
 import { money, moment, number, share, time, whole } from "./figures";
-import { useLook } from "./parts";
+import { Table, useLook } from "./parts";
 import { Count } from "./releases";
 
 const WORDS = {
@@ -202,30 +202,22 @@ function Compared({ of }: { of: Simulation }) {
   const chart = { times: of.running.curve.at, live: false, when: time, head: say(WORDS.at), stepped: true };
   return (
     <section class="operate-card" aria-label={say(WORDS.title)}>
-      <div class="operate-scroll" tabIndex={0} role="group" aria-label={say(WORDS.measure)}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{say(WORDS.measure)}</th>
-              <th scope="col">
-                {say(WORDS.running)} <span class="operate-tag">{of.running.policy}</span>
-              </th>
-              <th scope="col">
-                {say(WORDS.asked)} <span class="operate-tag">{of.asked.policy}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(([name, tell]) => (
-              <tr key={name.en}>
-                <th scope="row">{say(name)}</th>
-                <td>{tell(of.running)}</td>
-                <td>{tell(of.asked)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={say(WORDS.measure)}
+        heads={[
+          say(WORDS.measure),
+          <>{say(WORDS.running)} <span class="operate-tag">{of.running.policy}</span></>,
+          <>{say(WORDS.asked)} <span class="operate-tag">{of.asked.policy}</span></>,
+        ]}
+      >
+        {rows.map(([name, tell]) => (
+          <tr key={name.en}>
+            <th scope="row">{say(name)}</th>
+            <td>{tell(of.running)}</td>
+            <td>{tell(of.asked)}</td>
+          </tr>
+        ))}
+      </Table>
       <Chart {...chart} label={say(WORDS.paid)} lines={both("paid")} tell={(v) => number(v)} />
       <Chart
         {...chart}

@@ -1,6 +1,6 @@
 /** The skinned mannequin of a motion. */
 import {
-  Bone, BufferAttribute, BufferGeometry, Color, Group, Matrix4, MeshLambertMaterial,
+  Bone, BufferAttribute, BufferGeometry, Color, Group, Matrix4, Mesh, MeshLambertMaterial,
   MeshStandardMaterial, Quaternion, Skeleton, SkinnedMesh, Vector3, type Material,
 } from "three";
 
@@ -8,6 +8,7 @@ import { positionsOf, vector, type Clip } from "./clip";
 import { device } from "./device";
 import { at, numbers, type Glb, type Primitive } from "./glb";
 import type { Exhibit } from "./exhibit";
+import { Skin } from "./skin";
 import { Trails } from "./trails";
 
 /** m: a person with arms spread fits in a ball of this radius about the middle of the body. */
@@ -22,12 +23,14 @@ export class Figure implements Exhibit {
   readonly middle = MIDDLE;
   readonly positions: Float32Array;
   follows = true;
-  private readonly body: SkinnedMesh<BufferGeometry, Material[]>;
+  private readonly body: Mesh<BufferGeometry, Material[]>;
+  private readonly skin: Skin | null;
   private readonly bones: readonly Bone[];
   private readonly trails: Trails;
   private readonly way: Float32Array;
   private readonly whole: Vector3;
   private place = 0;
+  private bent = -1;
 
   constructor(glb: Glb, readonly clip: Clip) {
     this.positions = positionsOf(clip);
@@ -37,8 +40,10 @@ export class Figure implements Exhibit {
     const inverse = numbers(glb, at(glb.document.skins, 0).inverseBindMatrices);
     const bind = this.bones.map((_, joint) => new Matrix4().fromArray(inverse, 16 * joint));
     const { geometry, materials } = skinOf(glb);
-    this.body = new SkinnedMesh(geometry, materials);
-    this.body.bind(new Skeleton([...this.bones], bind), new Matrix4());
+    this.skin = device()?.software ? new Skin(geometry, this.bones, bind) : null;
+    this.body = this.skin
+      ? new Mesh(geometry, materials)
+      : skinned(new SkinnedMesh(geometry, materials), this.bones, bind);
     this.body.castShadow = true;
     this.body.receiveShadow = true;
     // Its bounds are those of the T-pose.
@@ -80,15 +85,27 @@ export class Figure implements Exhibit {
   }
 
   before(width: number, height: number): void {
+    if (this.skin !== null && this.bent !== this.place) {
+      this.root.updateMatrixWorld();
+      this.skin.bend();
+      this.bent = this.place;
+    }
     this.trails.show(this.place, width, height);
   }
 
   dispose(): void {
     this.trails.dispose();
     this.body.geometry.dispose();
-    this.body.skeleton.dispose();
+    if (this.body instanceof SkinnedMesh) this.body.skeleton.dispose();
     for (const material of this.body.material) material.dispose();
   }
+}
+
+function skinned<Body extends SkinnedMesh>(
+  body: Body, bones: readonly Bone[], bind: Matrix4[],
+): Body {
+  body.bind(new Skeleton([...bones], bind), new Matrix4());
+  return body;
 }
 
 const NEXT = new Quaternion();

@@ -4,7 +4,7 @@
  */
 import "./style.css";
 
-export { Compare, Player } from "./player";
+export { Blind, Compare, Player } from "./player";
 export { Share } from "./share";
 export { thumbnail } from "./thumbnail";
 export type { Artifact, Job } from "./job";

@@ -22,10 +22,11 @@ interface LineProps {
   /** Of the motions, told where there are two. */
   readonly names: readonly string[];
   readonly angles: readonly AngleName[];
+  /** The time line is dragged, or let go of. */
+  readonly hold: (on: boolean) => void;
 }
 
-export function Line({ playback, tracks, findings, names, angles }: LineProps) {
-  const slider = useRef<HTMLDivElement>(null);
+export function Line({ playback, tracks, findings, names, angles, hold }: LineProps) {
   const strips = useRef<HTMLCanvasElement>(null);
   const head = useRef<HTMLDivElement>(null);
   const rows = useMemo(() => rowsOf(tracks, angles), [tracks, angles]);
@@ -56,14 +57,15 @@ export function Line({ playback, tracks, findings, names, angles }: LineProps) {
 
   useSignalEffect(() => {
     const share = (playback.frame.value + 0.5) / playback.span.value.frames;
-    head.current?.style.setProperty("left", `${share * 100}%`);
+    // Moved as a layer, so that nothing is laid out or painted anew.
+    head.current?.style.setProperty("transform", `translateX(${share * 100}cqw)`);
   });
 
+  const box = useRef({ left: 0, width: 0 });
   const seek = (event: PointerEvent) => {
-    const box = slider.current?.getBoundingClientRect();
-    if (box === undefined || box.width === 0) return;
-    playback.playing.value = false;
-    playback.seek(frameUnder(playback.span.value, (event.clientX - box.left) / box.width));
+    const { left, width } = box.current;
+    if (width === 0) return;
+    playback.aim(frameUnder(playback.span.value, (event.clientX - left) / width));
   };
   return (
     <div class="play-line">
@@ -76,12 +78,16 @@ export function Line({ playback, tracks, findings, names, angles }: LineProps) {
       <Slider playback={playback}>
         {(attributes) => (
           <div
-            {...attributes} class="play-slider" ref={slider}
+            {...attributes} class="play-slider"
             onPointerDown={(event) => {
               if (event.button !== 0) return;
               event.currentTarget.setPointerCapture(event.pointerId);
+              // Measured once a drag: to ask for it at each move is to lay out at each move.
+              box.current = event.currentTarget.getBoundingClientRect();
+              hold(true);
               seek(event);
             }}
+            onLostPointerCapture={() => { hold(false); }}
             onPointerMove={(event) => {
               if (event.currentTarget.hasPointerCapture(event.pointerId)) seek(event);
             }}

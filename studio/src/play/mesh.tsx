@@ -76,7 +76,7 @@ export function Meshes({ jobs }: { jobs: readonly [Job] | readonly [Job, Job] })
   return (
     <section class="play" aria-label={say(SAYS.player)} tabIndex={-1} onKeyDown={onKeyDown}>
       <Theatre
-        {...{ host, stage, trouble, jobs }}
+        {...{ host, stage, trouble }} names={jobs.map(caption)}
         files={broken === "" ? files : [{ state: "failed", why: broken }]}
         retry={() => { retry(attempt + 1); }}
       >

@@ -20,7 +20,14 @@ import { caption, ownKey, Theatre, turned, useStage } from "./theatre";
 import { reducedMotion } from "./theme";
 import { placeAt, SPEEDS, together } from "./timeline";
 
-export function Motions({ jobs }: { jobs: readonly [Job] | readonly [Job, Job] }) {
+interface MotionsProps {
+  readonly jobs: readonly [Job] | readonly [Job, Job];
+  /** What they are called in place of what made them, which is then not to be told. */
+  readonly names?: readonly [string, string];
+}
+
+export function Motions({ jobs, names }: MotionsProps) {
+  const called = names ?? jobs.map(caption);
   const figures = useRef<(Figure | null)[]>([]);
   const shown = useRef<Stage | null>(null);
   const [attempt, retry] = useState(0);
@@ -72,7 +79,7 @@ export function Motions({ jobs }: { jobs: readonly [Job] | readonly [Job, Job] }
   return (
     <section class="play" aria-label={say(SAYS.player)} tabIndex={-1} onKeyDown={onKeyDown}>
       <Theatre
-        {...{ host, stage, trouble, jobs, files }}
+        {...{ host, stage, trouble, files }} names={called}
         retry={() => { retry(attempt + 1); }}
       >
         <Toggle on={follow.value} keys="F" flip={() => { follow.value = !follow.value; }}>
@@ -83,7 +90,11 @@ export function Motions({ jobs }: { jobs: readonly [Job] | readonly [Job, Job] }
         </Toggle>
       </Theatre>
       <Transport playback={playback} />
-      <Line {...{ playback, tracks, angles }} findings={found.map(listed)} names={jobs.map(caption)} />
+      <Line
+        {...{ playback, tracks, angles }} names={called}
+        findings={names ? [] : found.map(listed)}
+        hold={(on) => { stage?.hold(on); }}
+      />
       <div class="play-choice" role="group" aria-label={say(SAYS.angles)}>
         <span aria-hidden="true">{say(SAYS.angles)}</span>
         {ANGLE_NAMES.map((name) => (
@@ -97,7 +108,7 @@ export function Motions({ jobs }: { jobs: readonly [Job] | readonly [Job, Job] }
           </Toggle>
         ))}
       </div>
-      {jobs.map((job, at) => {
+      {!names && jobs.map((job, at) => {
         const track = tracks[at];
         const title = jobs.length > 1 ? { title: caption(job) } : {};
         const go = track && ((frame: number) => { goTo(playback, track, frame); });

@@ -13,6 +13,8 @@ export class Playback {
   readonly seconds = computed(() => this.frame.value / this.span.value.fps);
   /** Seconds, between frames too while it plays. */
   position = 0;
+  private aimed: number | null = null;
+  private pending = 0;
 
   constructor(private readonly moved: () => void) {}
 
@@ -36,10 +38,30 @@ export class Playback {
   }
 
   seek(frame: number): void {
+    this.stand(frame);
+    this.moved();
+  }
+
+  /** To a frame with the next picture: of many that are asked for before it, to the last. */
+  aim(frame: number): void {
+    this.playing.value = false;
+    this.aimed = frame;
+    this.moved();
+    // Where nothing can be drawn, the time line goes on by itself.
+    this.pending ||= requestAnimationFrame(this.land);
+  }
+
+  private readonly land = (): void => {
+    this.pending = 0;
+    if (this.aimed === null) return;
+    this.stand(this.aimed);
+  };
+
+  private stand(frame: number): void {
     const span = this.span.value;
+    this.aimed = null;
     this.position = secondsAt(span, frame);
     this.frame.value = frameAt(span, this.position);
-    this.moved();
   }
 
   /** Some frames on or back, stopping where it plays. */
@@ -54,6 +76,7 @@ export class Playback {
 
   /** Lets time pass; whether it goes on. */
   tick(elapsed: number): boolean {
+    this.land();
     if (!this.playing.value) return false;
     const span = this.span.value;
     const next = advanced(span, this.position, elapsed, this.speed.value, this.loop.value);

@@ -20,3 +20,12 @@ export function Compare({ left, right }: { left: Job; right: Job }) {
     <Motions key={key} jobs={[left, right]} />
   );
 }
+
+/** Two motions by names that do not tell which model made them; neither do files or findings. */
+export function Blind({ left, right, names }: {
+  left: Job;
+  right: Job;
+  names: readonly [string, string];
+}) {
+  return <Motions key={`${left.id}/${right.id}`} jobs={[left, right]} names={names} />;
+}

@@ -8,6 +8,7 @@ import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { device } from "./device";
 import type { Exhibit } from "./exhibit";
 import { Ground } from "./ground";
+import { Pace } from "./pace";
 import { coloursAt, onTheme, reducedMotion } from "./theme";
 
 /** The browser has no WebGL, or gave no more of it. */
@@ -18,8 +19,6 @@ export type View = (typeof VIEWS)[number];
 
 const FIELD = 30;
 const SHARPEST = 2;
-/** Pixels of a picture that the processor draws while things move. */
-const MOVING = 160_000;
 /** ms without a draw after which things are still. */
 const STILL = 500;
 const FROM: Readonly<Record<View, Vector3>> = {
@@ -95,9 +94,12 @@ export class Stage {
   private readonly size = new Vector2();
   private readonly undo: (() => void)[] = [];
   private pending = 0;
+  private next = 0;
   private last = 0;
   private drawn = -Infinity;
+  private readonly pace: Pace;
   private moving = false;
+  private held = false;
   private settling = 0;
   private line = "#808080";
 
@@ -109,12 +111,15 @@ export class Stage {
     const found = device();
     if (found === null) throw new NoWebGL();
     this.software = found.software;
+    this.pace = new Pace(this.software);
     this.renderer = rendererOn(this.canvas, this.software);
     host.append(this.canvas);
     this.controls = new OrbitControls(this.camera, this.canvas);
     this.controls.enableDamping = !reducedMotion();
     this.controls.dampingFactor = 0.12;
     this.controls.addEventListener("change", this.invalidate);
+    this.controls.addEventListener("start", () => { this.hold(true); });
+    this.controls.addEventListener("end", () => { this.hold(false); });
     const resized = new ResizeObserver(this.resize);
     resized.observe(host);
     this.undo.push(onTheme(this.paint), () => {
@@ -148,6 +153,13 @@ export class Stage {
     this.pending ||= requestAnimationFrame(this.draw);
   };
 
+  /** Something is dragged: however slowly it is drawn, it moves until it is let go of. */
+  hold(on: boolean): void {
+    this.held = on;
+    this.mind(true);
+    this.invalidate();
+  }
+
   /** Looks at the exhibits from one of the fixed sides, all of them in sight. */
   look(view: View): void {
     const shown = this.places.find((place) => place != null)?.exhibit;
@@ -177,6 +189,7 @@ export class Stage {
 
   dispose(): void {
     cancelAnimationFrame(this.pending);
+    cancelAnimationFrame(this.next);
     clearTimeout(this.settling);
     // Whatever is asked for after this is not drawn.
     this.pending = -1;
@@ -201,11 +214,9 @@ export class Stage {
   private readonly resize = (): void => {
     const { clientWidth, clientHeight } = this.host;
     if (clientWidth === 0 || clientHeight === 0) return;
-    const few = Math.sqrt(MOVING / (clientWidth * clientHeight));
-    const sharp = this.software
-      ? Math.min(1, this.moving ? few : 1)
-      : Math.min(SHARPEST, window.devicePixelRatio);
-    this.renderer.setPixelRatio(sharp);
+    const full = this.software ? 1 : Math.min(SHARPEST, window.devicePixelRatio);
+    const pixels = clientWidth * clientHeight * full ** 2;
+    this.renderer.setPixelRatio(full * (this.moving ? this.pace.share(pixels) : 1));
     this.renderer.setSize(clientWidth, clientHeight, false);
     const [, , width, height] = this.region(0);
     this.camera.aspect = width / height;
@@ -227,23 +238,33 @@ export class Stage {
     const going = this.wants.tick(elapsed);
     this.last = going ? now : 0;
     this.controls.update();
-    if (this.software) this.coarsen(going || now - this.drawn < STILL, going);
+    this.mind(going || this.held || now - this.drawn < STILL);
     this.drawn = now;
     this.render();
     if (going) this.invalidate();
+    // When the browser is ready for the next picture, whether one is wanted or not.
+    if (this.moving) this.next ||= requestAnimationFrame(this.judge);
   };
 
-  /** Fewer pixels while things move, all of them once they are still. */
-  private coarsen(moving: boolean, going = false): void {
+  private readonly judge = (now: number): void => {
+    this.next = 0;
+    if (this.moving && this.pace.took(now - this.drawn)) this.resize();
+  };
+
+  /** Fewer pixels while things move where they are dear, all of them once they are still. */
+  private mind(moving: boolean): void {
     clearTimeout(this.settling);
-    // Not while it plays: a canvas that changes its size costs more than a slow frame.
-    if (moving && !going) {
-      this.settling = window.setTimeout(() => { this.coarsen(false); }, STILL);
-    }
+    if (moving) this.settling = window.setTimeout(this.settle, STILL);
     if (moving === this.moving) return;
     this.moving = moving;
     this.resize();
   }
+
+  private readonly settle = (): void => {
+    // A canvas that changes its size costs more than a slow picture, so it waits for the next.
+    if (this.pending !== 0 || this.held) this.mind(true);
+    else this.mind(false);
+  };
 
   private render(): void {
     this.renderer.setScissorTest(true);
@@ -265,11 +286,19 @@ export class Stage {
   }
 }
 
-/** A renderer with shadows; without smoothed edges where the processor would pay for them. */
-export function rendererOn(canvas: HTMLCanvasElement, software: boolean): WebGLRenderer {
+/**
+ * A renderer with shadows; without smoothed edges where the processor would pay for them. What is
+ * not `clear` has a ground of its own, and costs less to lay over the page.
+ */
+export function rendererOn(
+  canvas: HTMLCanvasElement, software: boolean, clear = false,
+): WebGLRenderer {
   let renderer: WebGLRenderer;
   try {
-    renderer = new WebGLRenderer({ canvas, antialias: !software, powerPreference: "low-power" });
+    const wanted = { alpha: clear, antialias: !software, powerPreference: "low-power" };
+    const context = canvas.getContext("webgl2", wanted as WebGLContextAttributes);
+    if (context === null) throw new NoWebGL();
+    renderer = new WebGLRenderer({ canvas, context });
   } catch {
     throw new NoWebGL();
   }

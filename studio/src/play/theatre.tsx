@@ -61,21 +61,22 @@ interface TheatreProps {
   readonly host: RefObject<HTMLDivElement | null>;
   readonly stage: Stage | null;
   readonly trouble: ReadonlySignal<Trouble>;
-  readonly jobs: readonly Job[];
+  /** Of what is shown, told where there are two. */
+  readonly names: readonly string[];
   readonly files: readonly Fetched<unknown>[];
   readonly retry: () => void;
   readonly children?: ComponentChildren;
 }
 
-export function Theatre({ host, stage, trouble, jobs, files, retry, children }: TheatreProps) {
+export function Theatre({ host, stage, trouble, names, files, retry, children }: TheatreProps) {
   const failed = files.find((file) => file.state === "failed");
   return (
     <div class="play-theatre">
       <div
         class="play-stage" role="application" tabIndex={0} aria-label={say(SAYS.canvas)} ref={host}
       />
-      {jobs.length > 1 && (
-        <div class="play-captions">{jobs.map((job, at) => <p key={at}>{caption(job)}</p>)}</div>
+      {names.length > 1 && (
+        <div class="play-captions">{names.map((name, at) => <p key={at}>{name}</p>)}</div>
       )}
       <div class="play-over" role="status">
         {trouble.value !== null && <p>{say(SAYS[trouble.value])}</p>}

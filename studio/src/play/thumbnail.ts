@@ -69,7 +69,7 @@ async function posed(job: Job, glb: Glb): Promise<Figure | Model> {
 
 function painted(place: Place, software: boolean): Promise<Blob> {
   clearTimeout(resting);
-  renderer ??= rendererOn(document.createElement("canvas"), software);
+  renderer ??= rendererOn(document.createElement("canvas"), software, true);
   const { exhibit } = place;
   const { radius } = exhibit;
   // Whoever leaps is looked at in the air.

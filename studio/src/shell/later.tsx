@@ -3,6 +3,7 @@ import { Component, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { Failure } from "./failure";
+import { renewed } from "./rebuilt";
 import { say } from "./words";
 
 const LOADING = { en: "Loading …", zh: "正在加载…" };
@@ -23,8 +24,10 @@ export function Later<P extends object>({ load, props }: Props<P>) {
       (Found) => {
         if (!gone) setFound({ of: load, Found });
       },
-      (error: unknown) => {
-        if (!gone) setFound({ of: load, error });
+      async (error: unknown) => {
+        // A server that was updated has the parts of another build: the page fetches that.
+        if (gone || (await renewed().catch(() => false))) return;
+        setFound({ of: load, error });
       },
     );
     return () => {
@@ -43,7 +46,7 @@ export function Later<P extends object>({ load, props }: Props<P>) {
       <Failure
         error={error}
         again={() => {
-          // A server that was updated has the parts of another build, which this page cannot name.
+          // Some browsers do not fetch again what has failed before.
           if (tries > 0) window.location.reload();
           setFound(undefined);
           setTries(tries + 1);

@@ -1,4 +1,5 @@
 /** One job: how far it is, what it made, why it failed. */
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import { cancel, ended, Problem, type Job } from "../api";
@@ -102,10 +103,11 @@ function Reason({ job }: { job: Job }) {
 }
 
 /** What can be done with a job. `linked`: whether to lead to its own page. */
-export function Actions({ job, linked, onMade }: {
+export function Actions({ job, linked, onMade, children }: {
   job: Job;
   linked: boolean;
   onMade?: (made: Job) => void;
+  children?: ComponentChildren;
 }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -169,6 +171,7 @@ export function Actions({ job, linked, onMade }: {
             {say(WORDS.again)}
           </button>
         )}
+        {children}
       </div>
       {error !== undefined && <Failure error={error} />}
     </>

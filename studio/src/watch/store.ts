@@ -61,6 +61,13 @@ export function learn(job: Job): void {
   known.value = new Map(known.value).set(job.id, { job: kept, due, seen });
 }
 
+/** Nothing more is known of a job that was deleted. */
+export function forgotten(id: string): void {
+  const left = new Map(known.value);
+  left.delete(id);
+  known.value = left;
+}
+
 /** Several, with one change of what is shown. */
 function learnAll(found: readonly Job[]): void {
   for (const each of found) learn(each);
