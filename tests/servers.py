@@ -23,13 +23,17 @@ _DEFAULTS = {
 
 @dataclass
 class ServerProcess:
-    """One `kinesphere serve`; with authentication, `key` is asked with until it is ready."""
+    """One `kinesphere serve`; with authentication, `key` is asked with until it is ready.
+
+    `port` 0 takes any that is free.
+    """
 
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
     key: str = ""
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
+    port: int = 0
 
     def start(self, ready: bool = True, seconds: float = 60.0) -> "ServerProcess":
         """Start it, and wait until it answers (and until its models are warm)."""
@@ -37,7 +41,16 @@ class ServerProcess:
         (self.data / "server.json").unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kinesphere", "serve", "--port", "0", "--data", self.data],
+                [
+                    sys.executable,
+                    "-m",
+                    "kinesphere",
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--data",
+                    self.data,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

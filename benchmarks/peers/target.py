@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,13 +31,21 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Servers:
+    """What a target needs around it: variables that tell where it is, and its process ids."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    pids: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
-    """What a target is started with: a port, a folder of its own, variables, and the load."""
+    """What a target is started with: a port, a folder of its own, its servers, and the load."""
 
     port: int
     folder: Path
     load: Load
-    redis: str = ""
+    servers: Servers = field(default_factory=Servers)
 
     @property
     def url(self) -> str:
@@ -72,7 +80,7 @@ class Target:
         submit: Asks, and is answered at once; None where nothing of the kind exists.
         worker: The name of the process whose child, or which itself, runs the engine; "" where it
             is a child of the only one.
-        redis: Whether it needs a Redis.
+        servers: Makes the servers that it needs; their time and memory count as its own.
         settings: Further variables.
     """
 
@@ -82,7 +90,7 @@ class Target:
     call: Callable[[str], Ask]
     submit: Callable[[str], Ask] | None = None
     requirements: tuple[str, ...] = ()
-    redis: bool = False
+    servers: Callable[[], AbstractContextManager[Servers]] = lambda: nullcontext(Servers())
     worker: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -128,7 +136,7 @@ class Running:
             "PEERS_PER_JOB": str(load.per_job),
             "PEERS_BATCH": str(load.batch),
             "PEERS_DEVICES": str(load.devices),
-            "PEERS_REDIS": self.setup.redis,
+            **self.setup.servers.variables,
             "PEERS_DONE": str(self._done or ""),
             **self.target.settings,
         }
@@ -143,11 +151,17 @@ class Running:
                 )  # fmt: skip
 
     def tree(self) -> list[psutil.Process]:
-        """Every process of it that lives."""
+        """Every process of it that lives, with the servers that it needs."""
+        return self._tree([*self._pids(), *self.setup.servers.pids])
+
+    def _pids(self) -> list[int]:
+        return [process.pid for process in self._processes.values()]
+
+    def _tree(self, pids: Sequence[int]) -> list[psutil.Process]:
         found: list[psutil.Process] = []
-        for process in self._processes.values():
+        for pid in pids:
             try:
-                parent = psutil.Process(process.pid)
+                parent = psutil.Process(pid)
                 found += [parent, *parent.children(recursive=True)]
             except psutil.NoSuchProcess:
                 continue
@@ -176,14 +190,14 @@ class Running:
         (children[0] if children else parent).kill()
 
     def kill(self) -> None:
-        """`kill -9` of everything."""
-        _killed([*self._known(), *self.tree()])
+        """`kill -9` of everything but the servers that it needs."""
+        _killed([*self._known(), *self._tree(self._pids())])
         for each in self._processes.values():
             each.wait()
 
     def stop(self) -> None:
         """End it, politely first."""
-        known = [*self._known(), *self.tree()]
+        known = [*self._known(), *self._tree(self._pids())]
         for process in self._processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -232,14 +246,15 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    target: Target, folder: Path, load: Load, redis: str = "", *, counted: bool = False
+    target: Target, folder: Path, load: Load, *, counted: bool = False
 ) -> Iterator[Running]:
     """The target at work in an empty folder; `counted` keeps the engine's own record."""
     folder.mkdir(parents=True)
-    setup = Setup(free_port(), folder, load, redis)
-    made = Running(target, setup, folder / "done.txt" if counted else None)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
+    with target.servers() as servers:
+        setup = Setup(free_port(), folder, load, servers)
+        made = Running(target, setup, folder / "done.txt" if counted else None)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()

@@ -29,12 +29,11 @@ PATIENCE: Final = 150.0
 
 
 class Bench:
-    """A target, where its files go, and the Redis it may use."""
+    """A target, and where its files go."""
 
-    def __init__(self, target: Target, folder: Path, redis: Callable[[], Any]) -> None:
+    def __init__(self, target: Target, folder: Path) -> None:
         self.target = target
         self._folder = folder
-        self._redis = redis
         self._runs = itertools.count()
         self.jobs = itertools.count(1)
 
@@ -42,14 +41,7 @@ class Bench:
     def running(self, load: Load, *, counted: bool = False) -> Iterator[Running]:
         """The target, answering, and what it answered first after how many seconds."""
         folder = self._folder / f"{self.target.name}-{next(self._runs)}"
-        if not self.target.redis:
-            with running(self.target, folder, load, counted=counted) as made:
-                yield made
-            return
-        with (
-            self._redis() as redis,
-            running(self.target, folder, load, redis, counted=counted) as made,
-        ):
+        with running(self.target, folder, load, counted=counted) as made:
             yield made
 
     def asks(self, number: int, make: Callable[[str], Ask] | None = None) -> "asyncio.Queue[Ask]":

@@ -72,6 +72,13 @@ class Daemon:
                 raise AssertionError(f"{self._command[0]}: {self.log.read_text()[-4000:]}")
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        """Its process id, once it was started."""
+        if self._process is None:
+            raise AssertionError("it was not started")
+        return self._process.pid
+
     def kill(self) -> None:
         """End it, and the processes that it started, without a word."""
         self._signal(signal.SIGKILL)

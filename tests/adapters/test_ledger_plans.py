@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, Executable, event
+from sqlalchemy import Engine, Executable, event, select
 
 from kinesphere.adapters import migrations
 from kinesphere.adapters.sql import operations, places, readings, remembered, schema, transaction
@@ -124,11 +124,18 @@ def test_recovery_looks_at_running_jobs_only(engine: Engine) -> None:
     ]
 
 
-def test_migrations_make_the_schema(engine: Engine) -> None:
+@pytest.mark.parametrize("way", ["at once", "step by step"])
+def test_migrations_make_the_schema(tmp_path: Path, way: str) -> None:
+    engine = create_writer(f"sqlite:///{tmp_path}/ledger.db")
+    if way == "step by step":
+        with engine.begin() as connection:
+            migrations.step(connection)
+    migrations.upgrade(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, schema.metadata) == []
         assert migrations.revision(connection) == migrations.HEAD
+        assert connection.execute(select(schema.head)).all() == [(1, 0, 0)]
 
 
 def test_the_head_is_the_newest_revision() -> None:

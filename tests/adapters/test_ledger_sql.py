@@ -48,7 +48,17 @@ async def ledger(path: Path, clock: VirtualClock) -> AsyncIterator[SqlLedger]:
 
 def commits_of(ledger: SqlLedger) -> list[object]:
     seen: list[object] = []
-    event.listen(ledger._writing, "commit", seen.append)
+
+    def tell(statement: str) -> None:
+        if statement == "COMMIT":
+            seen.append(statement)
+
+    def listen(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_trace_callback(tell)
+
+    # Of the connection that the writer makes when it writes first.
+    event.listen(ledger._writing, "connect", listen)
+    ledger._writing.dispose()
     return seen
 
 

@@ -1,9 +1,13 @@
 """`kinesphere live`, heard by a receiver of VMC with another reader of OSC."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
+import httpx
 import numpy as np
 import pytest
 from pythonosc.osc_bundle import OscBundle
@@ -92,6 +96,33 @@ def test_a_conversation_is_played_to_its_end(kinesphere: Run, server: ServerProc
     # The second begins with the last frame of the first.
     assert f"{28 / 30:.2f} s" in done.stdout
     assert done.stderr.index("wave") < done.stderr.index("jump")
+
+
+@pytest.mark.slow
+def test_a_stream_goes_on_where_its_server_was_killed(
+    tmp_path: Path, receiver: socket.socket
+) -> None:
+    own = ServerProcess(tmp_path / "data", {"KINESPHERE_MODELS": "choreo"}).start()
+    own.port = httpx.URL(own.url).port or 0
+    with Client(own.url) as client:
+        job = client.submit("a man walks and waves", duration=6, seed=1, wait=30)
+    command = [sys.executable, "-m", "kinesphere", "live", job.id, "--url", own.url]
+    command += ["--vmc", f"127.0.0.1:{receiver.getsockname()[1]}"]
+    try:
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as playing:
+            receiver.settimeout(20.0)
+            for _ in range(2 * 60):
+                receiver.recv(65_536)
+            own.kill()
+            own.start(ready=False)
+            told, said = playing.communicate(timeout=40.0)
+    finally:
+        own.kill()
+    assert playing.returncode == 0, said
+    assert "trying again in 0.5 s" in said
+    # Each frame about once: those that were seen before did not come again.
+    assert "5.97 s" in told
+    assert 120 <= int(told.split()[0]) <= 190, told
 
 
 def test_what_cannot_be_played_is_told(kinesphere: Run, server: ServerProcess) -> None:

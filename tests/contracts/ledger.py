@@ -26,6 +26,7 @@ from kinesphere.core.jobs import (
     State,
     WrongState,
 )
+from kinesphere.core.searching import words_of
 from kinesphere.ports import (
     LINE_LOOK,
     Backlog,
@@ -756,6 +757,60 @@ class LedgerContract(SharingContract):
         await ledger.forget(clock.now())
         await ledger.submit(jobs())
         assert (await ledger.events())[0].seq > last
+
+    async def test_an_ended_job_is_erased_once(
+        self, ledger: Ledger, jobs: Jobs, clock: VirtualClock
+    ) -> None:
+        key = IdempotencyKey("k", "d")
+        job, other = jobs(), jobs()
+        await ledger.submit(job, key)
+        await ledger.submit(other)
+        with pytest.raises(WrongState):
+            await ledger.erase(job.id)
+        gone = await ledger.apply(job.id, Cancel())
+        assert await ledger.erase(job.id) == gone
+        assert await ledger.erase(job.id) is None
+        assert (await ledger.get(job.id), await ledger.events(job_id=job.id)) == (None, ())
+        assert [kept.id for kept in await ledger.list(JobQuery())] == [other.id]
+        assert await ledger.counts() == {("choreo", State.QUEUED): 1}
+        assert (await ledger.submit(jobs(), key)).created
+
+    # ------------------------------------------------------------------------------- search
+
+    async def test_every_word_of_a_search_is_found(self, ledger: Ledger, jobs: Jobs) -> None:
+        prompts = ("A Man walks", "挥手", "a man WAVES slowly", "ÜBER 100% of a_man")
+        made = [jobs(request={"prompt": prompt}) for prompt in prompts]
+        meshes = [jobs("bob", task="mesh", request={"picture": "Man.png"})]
+        for job in made + meshes:
+            await ledger.submit(job)
+        man, wave, slow, over = (job.id for job in made)
+
+        async def found(text: str, **query: Any) -> list[str]:
+            chosen = JobQuery(**{"user": "ada", **query})
+            return [job.id for job in (await ledger.search(chosen, words_of(text))).jobs]
+
+        assert await found("man") == [over, slow, man]
+        assert await found("slow MAN") == [slow]
+        assert await found("挥") == [wave]
+        assert await found("über") == [over]
+        # Neither of these is a pattern.
+        assert await found("100%") == [over]
+        assert await found("a%n") == await found("man_") == []
+        assert await found(man.lower()) == [man]
+        assert await found("man", before=slow) == [man]
+        assert await found("man", states=(State.FAILED,)) == []
+        assert await found("man", user=None, task="mesh") == [meshes[0].id]
+
+    async def test_a_search_goes_on_where_it_stopped(self, ledger: Ledger, jobs: Jobs) -> None:
+        prompts = ("wave", *["walk"] * 3, "wave", "wave")
+        made = [jobs(request={"prompt": prompt}) for prompt in prompts]
+        for job in made:
+            await ledger.submit(job)
+        first = await ledger.search(JobQuery(limit=2), ["wave"])
+        assert [job.id for job in first.jobs] == [made[5].id, made[4].id]
+        assert first.before == made[4].id
+        second = await ledger.search(JobQuery(limit=2, before=first.before), ["wave"])
+        assert ([job.id for job in second.jobs], second.before) == ([made[0].id], None)
 
     # -------------------------------------------------------------------------------- close
 

@@ -431,6 +431,20 @@ class SharingContract:
         (anew,) = await self.submitted(ledger, jobs(content="c"))
         assert anew.in_line
 
+    async def test_an_erased_job_leaves_what_another_lists(
+        self, ledger: Ledger, jobs: "Jobs"
+    ) -> None:
+        made = await self.made(ledger, jobs(content="c"), size=100)
+        (served,) = await self.submitted(ledger, jobs(content="c"))
+        first = await ledger.erase(made.id)
+        assert first is not None
+        assert (first.id, first.artifacts) == (made.id, ())
+        assert await ledger.stored() == 100
+        last = await ledger.erase(served.id)
+        assert last is not None
+        assert [file.key for file in last.artifacts] == [made.artifacts[0].key]
+        assert await ledger.stored() == 0
+
     async def test_what_is_used_goes_last(
         self, ledger: Ledger, jobs: "Jobs", clock: VirtualClock
     ) -> None:

@@ -137,6 +137,21 @@ def test_lists_are_paged_newest_first(http: httpx.Client) -> None:
     assert http.get("/v1/jobs", params={"model": "nobody"}).json()["items"] == []
 
 
+def test_a_job_is_found_by_its_prompt_and_deleted(http: httpx.Client) -> None:
+    said = {"q": "a STORK one leg"}
+    job = finished(http, submit(http, "A stork jumps on one leg"))
+    found = http.get("/v1/jobs", params=said).json()
+    assert ([each["id"] for each in found["items"]], found["next_cursor"]) == ([job["id"]], None)
+    assert http.get("/v1/jobs", params={"q": "x" * 201}).status_code == 422
+    (artifact,) = job["artifacts"]
+    assert http.get(artifact["url"]).status_code == 200
+    for _ in range(2):
+        assert http.post(f"/v1/jobs/{job['id'].lower()}/forget").status_code == 204
+    assert http.get(f"/v1/jobs/{job['id']}").status_code == 404
+    assert http.get(artifact["url"]).status_code == 404
+    assert http.get("/v1/jobs", params=said).json()["items"] == []
+
+
 def test_a_finished_job_cannot_be_cancelled(http: httpx.Client) -> None:
     job = finished(http, submit(http, "squat"))
     answer = http.delete(f"/v1/jobs/{job['id']}")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from kinesphere.adapters.clock import SystemClock
 from kinesphere.core.requests import MotionAsk
 from kinesphere.formats import npz
 from kinesphere.formats.clip import Clip, forward
@@ -27,7 +29,7 @@ from kinesphere.http.live_session import Session
 from kinesphere.http.server import QuietServer, bind
 from kinesphere.service import Caller
 from kinesphere.settings import Settings
-from kinesphere.wiring import embedded
+from kinesphere.wiring import api_keys, embedded
 from tests.formats.poses import clip_of
 from tests.http.test_auth import made_keys
 from tests.servers import ServerProcess
@@ -276,6 +278,31 @@ def test_wrong_messages_are_answered_and_change_nothing(http: httpx.Client, watc
     assert closed.value.rcvd.code == 1009
 
 
+def test_a_stream_ends_with_the_key_that_opened_it(
+    http: httpx.Client, watch: Watch, server: ServerProcess, keys: dict[str, str]
+) -> None:
+    async def lent() -> str:
+        async with api_keys(Settings.model_validate({"data": server.data}), SystemClock()) as kept:
+            key, keys["lent"] = await kept.create("ada", ["generate"])
+        return key.id
+
+    async def revoked(key_id: str) -> None:
+        async with api_keys(Settings.model_validate({"data": server.data}), SystemClock()) as kept:
+            await kept.revoke(key_id)
+
+    key_id = asyncio.run(lent())
+    stream = watch(asked(http, "wave", 30.0), "lent")
+    until(stream, "frame")
+    page = http.get("/metrics", headers={"X-API-Key": keys["op"]}).text
+    assert "kinesphere_live_streams 1.0" in page
+    assert 'kinesphere_live_frames_total{outcome="sent"}' in page
+    asyncio.run(revoked(key_id))
+    with pytest.raises(ConnectionClosed) as closed:
+        until(stream, "never")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401
+
+
 def test_nobody_watches_who_may_not(
     http: httpx.Client, watch: Watch, server: ServerProcess, keys: dict[str, str]
 ) -> None:
@@ -361,6 +388,7 @@ async def test_frames_that_nobody_could_take_are_dropped(tmp_path: Path) -> None
         job = await service.jobs.wait(job.id, caller, 30.0)
         loop = asyncio.get_running_loop()
         told: list[dict[str, Any]] = []
+        counted: Counter[str] = Counter()
         over = asyncio.Event()
 
         async def send(data: str | bytes) -> None:
@@ -379,11 +407,16 @@ async def test_frames_that_nobody_could_take_are_dropped(tmp_path: Path) -> None
         async def admit() -> None:
             raise AssertionError("nothing was asked for")
 
-        line = Line(send, hear, admit, None, packed=False, path="/", request_id="")
+        line = Line(
+            send, hear, admit, None, packed=False, path="/", request_id="",
+            count=lambda sent, late: counted.update(sent=sent, late=late),
+        )  # fmt: skip
         async with asyncio.timeout(30.0):
             assert await Session(service, caller, line).run(job) == 1000
     frames = [message for message in told if message["type"] == "frame"]
     assert [frame["number"] for frame in frames] == list(range(len(frames)))
     times = np.array([frame["time"] for frame in frames]) * 30.0
     assert np.diff(times).max() > 5.0, "what was late was left out"
+    assert counted["sent"] == len(frames)
+    assert counted["late"] > 0
     assert times[-1] == pytest.approx(29.0, abs=1e-3)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import pytest
+
 from kinesphere.adapters.feed_embedded import EmbeddedFeed
 from kinesphere.adapters.ledger_memory import MemoryLedger
 from kinesphere.adapters.releases_memory import MemoryReleases
@@ -229,6 +231,29 @@ async def chosen(
     return route.model.name, route.routed
 
 
+async def test_a_pair_is_rated_once_by_each() -> None:
+    place = Place()
+    await place.rollouts.start("motion", "new", HALF)
+    asked = {"prompt": "wave", "duration": 2.0, "seed": 1}
+    old = await place.ended("old", request={**asked, "model": "old"})
+    new = await place.ended("new", request={**asked, "model": "new"})
+    other = await place.ended("new", request={**asked, "seed": 2})
+    rate = place.rollouts.rate
+    await rate("motion", [old.id, new.id], new.id, "ada")
+    # Whichever of them was on the left, and whatever is said the second time.
+    await rate("motion", [new.id, old.id], old.id, "ada")
+    await rate("motion", [new.id, old.id], None, "bob")
+    told = await rate("motion", [new.id, old.id], old.id, "eve")
+    assert (told.ratings.canary, told.ratings.same, told.ratings.stable) == (1, 1, 1)
+    assert (await place.releases.current())["motion"] == told
+    for pair in ([old.id, other.id], [new.id, other.id], [old.id, old.id], [old.id, "0" * 26]):
+        with pytest.raises(Rejected, match="no pair"):
+            await rate("motion", pair, None, "ada")
+    await place.rollouts.order("motion", Order.ABORT)
+    with pytest.raises(Rejected, match="is over"):
+        await rate("motion", [old.id, new.id], None, "zoe")
+
+
 async def test_a_release_is_followed_within_a_second_and_at_once_where_it_was_ordered() -> None:
     place = Place()
     here, there = place.router(), place.router()
@@ -277,7 +302,7 @@ async def test_short_motions_go_to_the_lighter_model_until_the_other_has_caught_
     place = Place()
     router = place.router()
     told = []
-    for place.pools.free_in in (9.0, 11.0, 6.0, 4.0, 9.0):
+    for place.pools.free_in in (9.0, 11.0, 4.0, 2.0, 9.0):
         told.append((await chosen(router, duration=2.9))[0])
     assert told == ["old", "light", "light", "old", "old"]
     place.pools.free_in = 60.0

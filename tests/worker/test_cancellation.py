@@ -17,6 +17,7 @@ async def test_a_running_job_is_cancelled_between_steps(bench: Bench) -> None:
     await bench.state(replica, ReplicaState.READY)
     assert (await bench.job(job)).state is State.CANCELLED
     assert replica.status.children == 1
+    assert not replica.status.measured, "what was cancelled says nothing of the speed"
     assert bench.recorder.counts["stale"] == 0
     assert await bench.stored() == []
 

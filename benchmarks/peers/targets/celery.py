@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from benchmarks.peers.servers import redis
 from benchmarks.peers.target import Setup, Target, plain
 
 
@@ -22,7 +23,7 @@ CELERY = Target(
     call=plain("/call"),
     submit=plain("/submit"),
     worker="worker",
-    redis=True,
+    servers=redis,
 )
 HARDENED = replace(
     CELERY,

@@ -1,5 +1,6 @@
 """FastAPI, Redis and Dramatiq, put together by hand."""
 
+from benchmarks.peers.servers import redis
 from benchmarks.peers.target import Setup, Target, plain
 
 
@@ -20,5 +21,5 @@ DRAMATIQ = Target(
     call=plain("/call"),
     submit=plain("/submit"),
     worker="worker",
-    redis=True,
+    servers=redis,
 )

@@ -151,6 +151,15 @@ DASHBOARD: Final = Dashboard(
                 "Webhooks a second", "reqps",
                 (Query(rate("kinesphere_webhooks_total", "outcome"), "{{outcome}}"),),
             ),
+            Panel(
+                "Live streams", "short", (Query("sum(kinesphere_live_streams)", "open"),),
+            ),
+            Panel(
+                "Frames of live streams a second", "short",
+                (Query(rate("kinesphere_live_frames_total", "outcome"), "{{outcome}}"),),
+                "Late ones were left out: a client reads too slowly, or the server is short of "
+                "processor time.",
+            ),
         ),
     },
 )  # fmt: skip

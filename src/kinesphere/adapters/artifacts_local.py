@@ -18,11 +18,13 @@ import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from kinesphere.adapters.artifact_keys import checked, is_key
+from kinesphere.adapters.batched_executor import BatchedExecutor
 from kinesphere.core.jobs import ArtifactRef
 from kinesphere.ports import ArtifactMissing, Clock, LinkExpired, LinkInvalid, StorageFailed
 
@@ -47,6 +49,7 @@ class LocalArtifacts:
         self._partial = folder / "partial"
         self._secret = secret
         self._clock = clock
+        self._executor = BatchedExecutor()
         self._files.mkdir(parents=True, exist_ok=True)
         self._partial.mkdir(exist_ok=True)
         self._sweep()
@@ -65,7 +68,7 @@ class LocalArtifacts:
         """See `Artifacts.put`."""
         del media_type  # the download route goes by the file's name
         path = self._path(key)
-        await asyncio.to_thread(self._store, path, data)
+        await self._executor.run(partial(self._store, path, data))
 
     def _store(self, path: Path, data: bytes) -> None:
         for _ in range(_TRIES):
@@ -157,12 +160,12 @@ class LocalArtifacts:
         return path, name
 
     def _signature(self, *parts: str) -> str:
-        signer = hmac.new(self._secret, b"kinesphere artifact link 1", hashlib.sha256)
+        message = b"kinesphere artifact link 1"
         for part in parts:
             encoded = part.encode("utf-8", "surrogatepass")
             # With its length before it, no end of one part can pass for the start of the next.
-            signer.update(len(encoded).to_bytes(8, "big") + encoded)
-        return urlsafe_b64encode(signer.digest()).decode().rstrip("=")
+            message += len(encoded).to_bytes(8, "big") + encoded
+        return urlsafe_b64encode(hmac.digest(self._secret, message, "sha256")).decode().rstrip("=")
 
     def _path(self, key: str) -> Path:
         shard = hashlib.sha256(checked(key).encode()).hexdigest()[:3]

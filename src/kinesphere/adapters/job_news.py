@@ -55,7 +55,7 @@ class JobNews:
 
     async def _job(self, record: Record) -> Job | None:
         kind = record.event.kind
-        job = self._jobs.pop(record.job_id, None)
+        job = self._jobs.pop(record.job_id, record.job)
         if job is None:
             try:
                 job = await self._lookup(record.job_id)

@@ -8,6 +8,7 @@ from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from math import inf
 from typing import TypeAlias
@@ -16,6 +17,7 @@ from kinesphere.adapters.documents import copied, detached
 from kinesphere.adapters.leases import renewed
 from kinesphere.adapters.outbox_memory import MemoryOutbox
 from kinesphere.adapters.ranking import Ranking
+from kinesphere.adapters.searching import picked
 from kinesphere.adapters.shared_runs import SharedRuns
 from kinesphere.adapters.waiting import Lane, Queue, Waiting
 from kinesphere.core.fairness import enters, start_tag
@@ -37,9 +39,11 @@ from kinesphere.core.sharing import Change, accepted, revived, settled
 from kinesphere.core.transitions import decide
 from kinesphere.ports import (
     LINE_LOOK,
+    SEARCH_LOOK,
     Backlog,
     Clock,
     Feed,
+    Found,
     Hold,
     IdempotencyConflict,
     IdempotencyKey,
@@ -154,6 +158,11 @@ class MemoryLedger:
             and (query.model is None or job.model == query.model)
         )
         return tuple(islice(matching, max(query.limit, 0)))
+
+    async def search(self, query: JobQuery, words: Sequence[str]) -> Found:
+        """See the port."""
+        looked = await self.list(replace(query, limit=SEARCH_LOOK))
+        return picked(looked, len(looked), words, query.limit)
 
     async def claim(self, pool: str, worker: str, limit: int, lease: float) -> tuple[Job, ...]:
         """See the port."""
@@ -319,6 +328,17 @@ class MemoryLedger:
         ids = self._endings.first(limit, lambda finished_at: finished_at >= before)
         forgotten = [self._forgotten(job_id) for job_id in ids]
         return self._runs.freed(forgotten, self._jobs)
+
+    async def erase(self, job_id: str) -> Job | None:
+        """See the port."""
+        self._opened()
+        job = self._jobs.get(job_id)
+        if job is None:
+            return None
+        if not job.ended:
+            raise WrongState(f"{job.id} is {job.state}; only ended jobs are erased")
+        (gone,) = self._runs.freed([self._forgotten(job_id)], self._jobs)
+        return gone
 
     async def lent(self, keys: Sequence[str]) -> frozenset[str]:
         """See the port."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kinesphere.adapters.metric_gauges import Described, Gauges
 
@@ -19,6 +19,11 @@ class Book:
         """A count that only grows. `name` ends with _total."""
         self.described.append(Described(name, "counter", tuple(labels), unit, meaning))
         return Counter(name, meaning, labels, registry=self.registry)
+
+    def gauge(self, name: str, meaning: str, labels: Sequence[str], unit: str = "") -> Gauge:
+        """A number of this process that grows and shrinks."""
+        self.described.append(Described(name, "gauge", tuple(labels), unit, meaning))
+        return Gauge(name, meaning, labels, registry=self.registry)
 
     def histogram(
         self, name: str, meaning: str, labels: Sequence[str], buckets: Sequence[float], unit: str

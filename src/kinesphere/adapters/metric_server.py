@@ -1,4 +1,4 @@
-"""What the server itself does, as metrics: requests, webhooks, releases."""
+"""What the server itself does, as metrics: requests, webhooks, releases, live streams."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -14,7 +14,7 @@ _DELIVERIES: Final = ("delivered", "retried", "given_up", "gone", "forbidden")
 
 
 class ServerMetrics:
-    """Counts requests answered, webhooks delivered, and what releases did."""
+    """Counts requests answered, webhooks delivered, live streams, and what releases did."""
 
     def __init__(self, book: Book, tasks: Iterable[str]) -> None:
         route = ("route", "method")
@@ -44,6 +44,19 @@ class ServerMetrics:
             "Requests counted in this process because Redis did not answer.",
             (),
         )
+        self._live_streams = book.gauge(
+            "kinesphere_live_streams",
+            "Live streams that are open in this process: add them up.",
+            (),
+        )
+        self._live_frames = book.counter(
+            "kinesphere_live_frames_total",
+            "Frames of live streams: sent; late, which were left out because the client or this "
+            "process was not ready for them.",
+            ("outcome",),
+        )
+        for outcome in ("sent", "late"):
+            self._live_frames.labels(outcome)
         for outcome in _DELIVERIES:
             self._webhooks.labels(outcome)
         for task in tasks:
@@ -63,6 +76,15 @@ class ServerMetrics:
     def release(self, task: str, what: str) -> None:
         """Count what a release did."""
         self._releases.labels(task, what).inc()
+
+    def live_streams(self, more: int) -> None:
+        """Count live streams that opened, or, below zero, that ended."""
+        self._live_streams.inc(more)
+
+    def live_frames(self, sent: int, late: int) -> None:
+        """Count frames of live streams."""
+        self._live_frames.labels("sent").inc(sent)
+        self._live_frames.labels("late").inc(late)
 
     def limit_fallback(self) -> None:
         """Count a request that Redis should have counted."""

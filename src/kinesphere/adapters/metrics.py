@@ -271,6 +271,14 @@ class Metrics:
         """Count what a release did."""
         self._server.release(task, what)
 
+    def live_streams(self, more: int) -> None:
+        """See the server's `HttpMetrics`."""
+        self._server.live_streams(more)
+
+    def live_frames(self, sent: int, late: int) -> None:
+        """See the server's `HttpMetrics`."""
+        self._server.live_frames(sent, late)
+
     def limit_fallback(self) -> None:
         """Count a request that Redis should have counted."""
         self._server.limit_fallback()

@@ -117,6 +117,9 @@ def jobs(
             "May be given again."
         ),
     ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Only those with these words in the prompt.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     as_json: AsJson = False,
     url: Url = None,
@@ -124,7 +127,7 @@ def jobs(
     """List jobs, newest first."""
     from kinesphere.cli import jobs as commands
 
-    commands.listed(url, state, limit, as_json)
+    commands.listed(url, state, search, limit, as_json)
 
 
 @app.command()
@@ -149,6 +152,14 @@ def revive(job_id: JobId, as_json: AsJson = False, url: Url = None) -> None:
     from kinesphere.cli import jobs as commands
 
     commands.revived(url, job_id, as_json)
+
+
+@app.command()
+def forget(job_id: JobId, url: Url = None) -> None:
+    """Delete a job that has ended, and its files."""
+    from kinesphere.cli import jobs as commands
+
+    commands.forgotten(url, job_id)
 
 
 @app.command()

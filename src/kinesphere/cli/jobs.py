@@ -26,10 +26,12 @@ def connected(url: str | None) -> Iterator[Client]:
             yield client
 
 
-def listed(url: str | None, states: Sequence[str] | None, limit: int, as_json: bool) -> None:
+def listed(
+    url: str | None, states: Sequence[str] | None, search: str | None, limit: int, as_json: bool
+) -> None:
     """List jobs."""
     with connected(url) as client:
-        found = list(client.jobs(state=states, limit=limit))
+        found = list(client.jobs(state=states, search=search, limit=limit))
     if as_json:
         console.as_json([asdict(job) for job in found])
         return
@@ -70,6 +72,12 @@ def revived(url: str | None, job_id: str, as_json: bool) -> None:
     with connected(url) as client:
         job = client.revive(job_id)
     _show(job, as_json)
+
+
+def forgotten(url: str | None, job_id: str) -> None:
+    """Delete one job."""
+    with connected(url) as client:
+        client.forget(job_id)
 
 
 def _show(job: Job, as_json: bool) -> None:

@@ -178,10 +178,14 @@ class AsyncClient:
         state: Iterable[str] | str | None = None,
         task: str | None = None,
         model: str | None = None,
+        search: str | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[Job]:
-        """Your jobs, newest first; pages are fetched as they are needed."""
-        return self._drive(Course(self._flows.jobs(state, task, model, limit)))
+        """Your jobs, newest first; pages are fetched as they are needed.
+
+        `search` are words, each of which is in the prompt, the picture's name or the id.
+        """
+        return self._drive(Course(self._flows.jobs(state, task, model, search, limit)))
 
     async def cancel(self, job: Job | str) -> Job:
         """End a job. Raises Rejected with JOB_FINISHED when it ended otherwise before."""
@@ -193,6 +197,10 @@ class AsyncClient:
         Raises Rejected with JOB_NOT_REVIVABLE when it is in another state.
         """
         return await self._run(self._flows.revive(job if isinstance(job, str) else job.id))
+
+    async def forget(self, job: Job | str) -> None:
+        """Delete a job that has ended, and its files. Raises Rejected with JOB_NOT_FINISHED."""
+        await self._run(self._flows.forget(job if isinstance(job, str) else job.id))
 
     def wait(
         self, job: Job | str, timeout: float = 300.0, on_progress: OnProgress | None = None

@@ -171,12 +171,13 @@ class Flows:
 
     def jobs(
         self, state: Iterable[str] | str | None, task: str | None, model: str | None,
-        limit: int | None,
+        search: str | None, limit: int | None,
     ) -> Flow[None]:  # fmt: skip
         """Emit jobs, newest first, over as many pages as it takes."""
         states = [state] if isinstance(state, str) else state or []
         chosen = [("state", each) for each in states]
-        chosen += [(n, v) for n, v in (("task", task), ("model", model)) if v is not None]
+        given = (("task", task), ("model", model), ("q", search))
+        chosen += [(name, value) for name, value in given if value is not None]
         left, cursor = limit, None
         while left is None or left > 0:
             size = 200 if left is None else min(200, left)
@@ -208,6 +209,10 @@ class Flows:
         """Give a job that failed or expired another set of attempts."""
         answer = yield from self.send(Request(method="POST", url=f"/v1/jobs/{job_id}/revive"))
         return owned(read(answer.body, Job))
+
+    def forget(self, job_id: str) -> Flow[None]:
+        """Delete a job that has ended. Twice is once."""
+        yield from self.send(Request(method="POST", url=f"/v1/jobs/{job_id}/forget", safe=True))
 
     # --------------------------------------------------------------------------- following
 

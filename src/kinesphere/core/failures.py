@@ -64,6 +64,7 @@ def _kinds() -> dict[str, ErrorKind]:
         "METHOD_NOT_ALLOWED": "The route exists, but not for this method.",
         "JOB_NOT_FOUND": "There is no such job, or it is not yours.",
         "JOB_FINISHED": "The job has already ended, so it cannot be cancelled.",
+        "JOB_NOT_FINISHED": "Only jobs that have ended can be deleted.",
         "JOB_NOT_REVIVABLE": "Only jobs that failed or expired can be revived.",
         "POOL_NOT_FOUND": "There is no such pool.",
         "POOL_NOT_SCALED": "No scaling policy decides about this pool; its replicas are set.",

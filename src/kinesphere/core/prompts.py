@@ -47,9 +47,10 @@ class Length:
 
 def measure(prompt: str) -> Length:
     """Count words and CJK characters. Punctuation alone is neither."""
-    spaced = "".join(" " if is_cjk(c) else c for c in prompt)
+    cjk = 0 if prompt.isascii() else sum(map(is_cjk, prompt))
+    spaced = "".join(" " if is_cjk(c) else c for c in prompt) if cjk else prompt
     words = sum(any(c.isalnum() for c in word) for word in spaced.split())
-    return Length(words, sum(map(is_cjk, prompt)))
+    return Length(words, cjk)
 
 
 @dataclass(frozen=True, slots=True)

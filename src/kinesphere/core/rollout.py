@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from kinesphere.core.evidence import QUESTIONS, TAIL, Evidence, Sample
 from kinesphere.core.jobs import Json
+from kinesphere.core.rating import Ratings
 from kinesphere.core.routing import Split
 
 DOUBT: Final = 5.0
@@ -148,6 +149,7 @@ class Release:
         evidence: What was seen of both models.
         users: Whom the canary has answered.
         record: What happened, the oldest first.
+        ratings: What people said of pairs. It is shown beside the tests, and decides nothing.
     """
 
     id: str
@@ -167,6 +169,7 @@ class Release:
     evidence: Evidence = field(default_factory=Evidence)
     users: Users = field(default_factory=Users)
     record: tuple[Entry, ...] = ()
+    ratings: Ratings = field(default_factory=Ratings)
 
     @property
     def over(self) -> bool:

@@ -52,7 +52,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.heart = Heart(gateway.heartbeat)
-    app.state.seats = live.Seats()
+    app.state.seats = live.Seats(gateway.metrics.live_streams)
     found: list[APIRoute] = []
     for module in (
         motions, meshes, previews, jobs, artifacts, validation, webhooks, ops, releases, keys,

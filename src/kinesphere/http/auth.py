@@ -145,17 +145,17 @@ def forbidden(wanted: Permission) -> Rejected:
     return Rejected("FORBIDDEN", f"The scope {wanted.value!r} is needed for this.")
 
 
-def operator(caller: Ask) -> Caller:
+async def operator(caller: Ask) -> Caller:
     """Who asks, if he may operate. Raises Rejected."""
     if not caller.operator:
         raise forbidden(Permission.OPERATE)
     return caller
 
 
-def scraper(request: Request, at: At) -> None:
+async def scraper(request: Request, at: At) -> None:
     """Lets whoever may read the metrics pass. Raises Rejected."""
     if not at.metrics_open:
-        operator(request.scope["caller"])
+        await operator(request.scope["caller"])
 
 
 Operate = Annotated[Caller, Depends(operator)]

@@ -40,6 +40,7 @@ STATUS: Final[Mapping[str, int]] = {
     "JOB_FINISHED": 409,
     "RELEASE_OVER": 409,
     "RELEASE_RUNNING": 409,
+    "JOB_NOT_FINISHED": 409,
     "JOB_NOT_REVIVABLE": 409,
     "CANCELLED": 409,
     "BODY_TOO_LARGE": 413,

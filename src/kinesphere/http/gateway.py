@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Final, Protocol
 
 from fastapi import Depends, Request
+from starlette.datastructures import URL
 
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.http.limits import Pace, Turnstile
@@ -21,6 +23,14 @@ class HttpMetrics(Protocol):
         self, method: str, route: str, status: int, seconds: float, trace_id: str = ""
     ) -> None:
         """Count one finished request; `route` is the route's template, never the raw path."""
+        ...
+
+    def live_streams(self, more: int) -> None:
+        """Count live streams that opened, or, below zero, that ended."""
+        ...
+
+    def live_frames(self, sent: int, late: int) -> None:
+        """Count frames of live streams that were sent, and such as were due but left out."""
         ...
 
     async def page(self, accept: str = "") -> tuple[bytes, str]:
@@ -122,16 +132,27 @@ class Gateway:
 
     def base(self, request: Request) -> str:
         """Where links on this server start."""
-        return self.public_url or str(request.base_url)
+        scope = request.scope
+        root = scope.get("app_root_path", scope.get("root_path", ""))
+        host = request.headers.get("host")
+        return self.public_url or _address(scope["scheme"], host, scope.get("server"), root)
 
 
-def gateway(request: Request) -> Gateway:
+@lru_cache(maxsize=256)
+def _address(scheme: str, host: str | None, server: tuple[str, int] | None, root: str) -> str:
+    """As `Request.base_url`, which takes longer than most of an answer."""
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    scope = {"scheme": scheme, "server": server, "path": f"{root.rstrip('/')}/", "headers": headers}
+    return str(URL(scope=scope))
+
+
+async def gateway(request: Request) -> Gateway:
     """The gateway of the app that serves the request."""
     found: Gateway = request.app.state.gateway
     return found
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     """Who asks, as `kinesphere.http.auth.Guard` found out."""
     found: Caller = request.scope["caller"]
     return found
@@ -142,7 +163,7 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def json_only(request: Request) -> None:
+async def json_only(request: Request) -> None:
     """Refuse a body that says it is anything but JSON."""
     kind = media_type(request)
     if kind == "application/json" or re.fullmatch(r"application/[\w.-]{1,60}\+json", kind):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -42,6 +43,15 @@ async def list_jobs(
     state: Annotated[list[State] | None, Query(description="Only these states.")] = None,
     task: Annotated[str | None, Query(description="`motion` or `mesh`.", max_length=20)] = None,
     model: Annotated[str | None, Query(description="Only this model.", max_length=100)] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            description="Words, each of which is in the prompt, the picture's name or the id. A "
+            "page looks through 2,000 jobs at the most: it may be empty, and yet have a "
+            "`next_cursor`.",
+            max_length=200,
+        ),
+    ] = None,
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 50,
 ) -> JobPage:
@@ -52,15 +62,20 @@ async def list_jobs(
         task=task,
         model=model,
         before=cursor,
-        limit=limit + 1,
+        limit=limit,
     )
-    found = await at.service.jobs.list(query)
-    shown = found[:limit]
+    if q is not None and q.strip():
+        found = await at.service.jobs.search(query, q)
+        shown, following = found.jobs, found.before
+    else:
+        listed = await at.service.jobs.list(replace(query, limit=limit + 1))
+        shown = listed[:limit]
+        following = shown[-1].id if len(listed) > limit else None
     base = at.base(request)
     told = await at.service.jobs.deliveries(shown)
     return JobPage(
         items=[job_view(at.service, job, base, delivery=told.get(job.id)) for job in shown],
-        next_cursor=shown[-1].id if len(found) > limit else None,
+        next_cursor=following,
     )
 
 
@@ -107,6 +122,21 @@ async def revive_job(job_id: JobId, request: Request, caller: Ask, at: At) -> Jo
     """
     job = await at.service.jobs.revive(job_id.upper(), caller)
     return job_view(at.service, job, at.base(request))
+
+
+@router.post(
+    "/{job_id}/forget",
+    status_code=204,
+    summary="Delete a job",
+    responses=documented("JOB_NOT_FINISHED", "INVALID_REQUEST", "LEDGER_UNAVAILABLE"),
+)
+async def forget_job(job_id: JobId, caller: Ask, at: At) -> None:
+    """Delete a job of yours that has ended, its events, and its files.
+
+    Files that another job was given too stay until that is deleted. Whether there was such a job
+    is not told: to delete twice is to delete once.
+    """
+    await at.service.results.forget(job_id.upper(), caller)
 
 
 @router.get(

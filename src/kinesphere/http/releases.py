@@ -5,19 +5,20 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kinesphere.core.catalog import Task
 from kinesphere.core.rollout import Order, Release, Terms, figures
 from kinesphere.http.auth import OPERATORS, OperatorOnly
 from kinesphere.http.errors import documented
-from kinesphere.http.gateway import At, JsonOnly
+from kinesphere.http.gateway import Ask, At, JsonOnly
 from kinesphere.http.schemas import instant
 
 router = APIRouter(prefix="/v1/releases", tags=["releases"], dependencies=[OperatorOnly])
 
 _USUAL: Final = Terms()
 Percent = Annotated[float, Field(gt=0.0, le=100.0)]
+JobName = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 TaskName = Annotated[Task, Path(description="`motion` or `mesh`.")]
 
 
@@ -118,6 +119,37 @@ class EntryView(BaseModel):
     figures: Figures
 
 
+class RatingRequest(BaseModel):
+    """What somebody says of two results who was not told which is whose."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[JobName] = Field(
+        min_length=2,
+        max_length=2,
+        description="A job of the stable model and one of the canary, both done, of one request.",
+        examples=[["01KAZ6T3V9S2Q4W8E0R5Y7T1S3", "01KAZ6T3V9S2Q4W8E0R5Y7T1S4"]],
+    )
+    better: JobName | None = Field(
+        description="The better of them, or null where neither is.",
+        examples=["01KAZ6T3V9S2Q4W8E0R5Y7T1S4"],
+    )
+
+    @model_validator(mode="after")
+    def _among(self) -> "RatingRequest":
+        if self.better is not None and self.better not in self.jobs:
+            raise ValueError("better is one of the jobs")
+        return self
+
+
+class RatingsView(BaseModel):
+    """How many pairs people rated, and how."""
+
+    stable: int = Field(description="The stable model's was better.")
+    canary: int = Field(description="The canary's was better.")
+    same: int = Field(description="Neither was.")
+
+
 class ReleaseView(BaseModel):
     """A release."""
 
@@ -135,6 +167,7 @@ class ReleaseView(BaseModel):
     terms: ReleaseTerms
     figures: Figures = Field(description="As they are now.")
     record: list[EntryView] = Field(description="What happened, the oldest first.")
+    ratings: RatingsView = Field(description="What people said of pairs. It decides nothing.")
 
 
 class ReleaseList(BaseModel):
@@ -217,6 +250,22 @@ async def abort_release(task: TaskName, at: At) -> ReleaseView:
     return _view(await at.service.releases.order(task, Order.ABORT))
 
 
+@router.post(
+    "/{task}/ratings",
+    dependencies=[JsonOnly],
+    openapi_extra=OPERATORS,
+    summary="Rate a pair",
+    responses=documented(
+        "MALFORMED_JSON", "RELEASE_NOT_FOUND", "RELEASE_OVER", "BODY_TOO_LARGE",
+        "UNSUPPORTED_MEDIA_TYPE", *_ANY,
+    ),
+)  # fmt: skip
+async def rate_pair(task: TaskName, body: RatingRequest, caller: Ask, at: At) -> ReleaseView:
+    """Say which of two results is better. Of each pair one counts for each who rates it."""
+    found = await at.service.releases.rate(task, body.jobs, body.better, caller.user)
+    return _view(found)
+
+
 def _view(found: Release) -> ReleaseView:
     terms = found.terms
     return ReleaseView(
@@ -241,6 +290,9 @@ def _view(found: Release) -> ReleaseView:
             EntryView(at=instant(e.at), what=e.what, why=e.why, figures=_figures(e.figures))
             for e in found.record
         ],
+        ratings=RatingsView(
+            stable=found.ratings.stable, canary=found.ratings.canary, same=found.ratings.same
+        ),
     )
 
 

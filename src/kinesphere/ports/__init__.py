@@ -38,7 +38,9 @@ from kinesphere.ports.engine import (
 from kinesphere.ports.errands import ErrandFailed, Errands
 from kinesphere.ports.ledger import (
     LINE_LOOK,
+    SEARCH_LOOK,
     Backlog,
+    Found,
     Hold,
     IdempotencyConflict,
     IdempotencyKey,
@@ -60,6 +62,7 @@ from kinesphere.ports.replicas import Planned, Plans, Pools, PoolStatus, Presenc
 __all__ = [
     "LINE_LOOK",
     "LOAD_PHASES",
+    "SEARCH_LOOK",
     "Allowance",
     "ArtifactMissing",
     "Artifacts",
@@ -71,6 +74,7 @@ __all__ = [
     "Errands",
     "Feed",
     "File",
+    "Found",
     "Hints",
     "Hold",
     "IdempotencyConflict",

@@ -1,7 +1,7 @@
 """The durable store of jobs and events."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -11,12 +11,17 @@ from kinesphere.ports.outbox import Outbox
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored event: `seq` grows with every event of the ledger and has no meaning but order."""
+    """A stored event: `seq` grows with every event of the ledger and has no meaning but order.
+
+    `job` is the job as the transaction left it, where the record comes from the one that committed
+    it: not to be changed, and None where the record was read or sent.
+    """
 
     seq: int
     job_id: str
     at: float
     event: Event
+    job: Job | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,23 @@ class JobQuery:
     model: str | None = None
     before: str | None = None
     limit: int = 50
+
+
+SEARCH_LOOK: Final = 2000
+"""Jobs that one search looks through, see `Ledger.search`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, newest first.
+
+    Attributes:
+        jobs: Those that match.
+        before: Where to go on: the id of the last job looked at. None when all were.
+    """
+
+    jobs: tuple[Job, ...]
+    before: str | None
 
 
 class Standing(StrEnum):
@@ -184,6 +206,14 @@ class Ledger(Protocol):
         """Matching jobs, newest first, at most `query.limit`."""
         ...
 
+    async def search(self, query: JobQuery, words: Sequence[str]) -> Found:
+        """As `list`, those alone that match every one of `words`: `core.searching.matches`.
+
+        At most `SEARCH_LOOK` jobs are looked through, so that what is rare costs no more in a
+        large ledger; there may then be fewer than `query.limit`, or none, and more to come.
+        """
+        ...
+
     async def claim(self, pool: str, worker: str, limit: int, lease: float) -> tuple[Job, ...]:
         """Take up to `limit` ready jobs of `pool` for `lease` seconds, as one compatible batch.
 
@@ -270,6 +300,13 @@ class Ledger(Protocol):
         The longest ended first, so what was served last goes last. A job is returned with those
         files only that no other job lists. The caller then deletes them: a crash between leaves
         files without a job, which a later sweep of the store finds, never a job without its files.
+        """
+        ...
+
+    async def erase(self, job_id: str) -> Job | None:
+        """Delete one ended job, as `forget` does, and return it; None where there is none.
+
+        Raises WrongState when it has not ended.
         """
         ...
 

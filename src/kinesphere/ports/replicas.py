@@ -6,6 +6,7 @@ from typing import Protocol
 
 from kinesphere.core.admission import Service
 from kinesphere.core.replicas import Status
+from kinesphere.core.scaling.division import Standing
 from kinesphere.core.scaling.values import Memory
 
 
@@ -53,6 +54,7 @@ class Planned:
         at: When.
         memory: What the policy remembers.
         tiers: How many on each class of hardware, by its name; empty where the pool has no classes.
+        standing: What is remembered of those classes.
     """
 
     pool: str
@@ -64,6 +66,7 @@ class Planned:
     at: float
     memory: Memory
     tiers: Mapping[str, int] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
 
 
 class Plans(Protocol):
@@ -92,6 +95,8 @@ class PoolStatus:
         detail: Why a replica is not ready, in words; "" when all is well.
         may_sleep: Whether it may have no replica while it has no work.
         members: Each replica.
+        growth: Expected seconds until each replica is free that may yet be ordered, if it is
+            ordered for a job that comes now; empty where nobody orders any.
     """
 
     replicas: Mapping[str, int]
@@ -102,6 +107,7 @@ class PoolStatus:
     remaining: Mapping[str, float] = field(default_factory=dict)
     may_sleep: bool = False
     members: tuple[Status, ...] = ()
+    growth: tuple[float, ...] = ()
 
     @property
     def able(self) -> bool:

@@ -273,7 +273,7 @@ class Intake:
             return
         left = None if job.deadline is None else job.deadline - self._clock.now()
         bounds = Bounds(self._terms.max_queue, self._terms.max_wait)
-        refused = refusal(forecast.estimate, forecast.waiting, left, bounds)
+        refused = refusal(forecast.estimate, forecast.waiting, left, bounds, forecast.hoped)
         if refused is not None:
             raise Rejected(refused.code, refused.detail, retry_after=refused.retry_after)
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from kinesphere.core.failures import Rejected
-from kinesphere.core.jobs import Cancel, EventKind, Job, Revive, State, WrongState
+from kinesphere.core.jobs import ArtifactRef, Cancel, EventKind, Job, Revive, State, WrongState
+from kinesphere.core.searching import words_of
 from kinesphere.core.webhooks import Delivery
-from kinesphere.ports import Bell, Feed, JobQuery, JobUnknown, Ledger, Progress, Record
+from kinesphere.ports import Bell, Feed, Found, JobQuery, JobUnknown, Ledger, Progress, Record
 from kinesphere.service.values import Caller
 
 _LAST: Final = frozenset(
@@ -39,6 +40,10 @@ class Jobs:
     async def list(self, query: JobQuery) -> tuple[Job, ...]:
         """A page of jobs, newest first."""
         return await self._ledger.list(query)
+
+    async def search(self, query: JobQuery, text: str) -> Found:
+        """Those of them that a text is found in, without regard to case."""
+        return await self._ledger.search(query, words_of(text))
 
     async def deliveries(self, jobs: Sequence[Job]) -> Mapping[str, Delivery]:
         """The last webhook of each of these jobs that one is owed for."""
@@ -74,6 +79,23 @@ class Jobs:
             self._hints.ring(job.pool, job.id)
         return job
 
+    async def forget(self, job_id: str, caller: Caller) -> tuple[ArtifactRef, ...]:
+        """Delete one of the caller's jobs that has ended; the files that went with it.
+
+        Files that another job lists stay. None go where there is no such job: to delete twice is
+        to delete once. Raises Rejected: JOB_NOT_FINISHED.
+        """
+        job = await self._ledger.get(job_id)
+        if job is None or not (caller.operator or job.user == caller.user):
+            return ()
+        try:
+            gone = await self._ledger.erase(job_id)
+        except WrongState:
+            raise Rejected(
+                "JOB_NOT_FINISHED", f"The job is {job.state.value}; cancel it first."
+            ) from None
+        return () if gone is None else (*gone.inputs, *gone.artifacts)
+
     async def wait(self, job_id: str, caller: Caller, seconds: float) -> Job:
         """The job when it has ended, or as it stands after `seconds` or when the server stops."""
         async with self._feed.listen(job_id) as news:
@@ -83,6 +105,8 @@ class Jobs:
             async with self._patience(seconds):
                 async for item in news:
                     if isinstance(item, Record) and item.event.kind in _LAST:
+                        if item.job is not None and item.job.ended:
+                            return item.job
                         break
             return await self.get(job_id, caller)
 

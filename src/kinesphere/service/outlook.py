@@ -1,7 +1,7 @@
 """When a job will be done, as far as that can be known now."""
 
-from collections import defaultdict, deque
-from dataclasses import dataclass
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kinesphere.core.admission import Estimate, Stop, Traffic, estimate
@@ -26,11 +26,14 @@ class Forecast:
         estimate: When it will be done, or None where its pools are not known here.
         waiting: Jobs that wait in its pool, all together.
         hopeless: Why a pool on its course cannot serve anybody, or "".
+        hoped: Of a job with a deadline: the same with the replicas that may be ordered for it; None
+            where none may.
     """
 
     estimate: Estimate | None
     waiting: int
     hopeless: str
+    hoped: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,57 @@ class _Arrival:
     priority: int
     user: str
     weight: float
+
+
+class _Recent:
+    """What came to one pool lately, counted as it comes and goes."""
+
+    def __init__(self) -> None:
+        self._arrivals: deque[_Arrival] = deque()
+        self._users: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._weights: defaultdict[int, float] = defaultdict(float)
+
+    def add(self, new: _Arrival) -> None:
+        """One more."""
+        if len(self._arrivals) == RECENT_JOBS:
+            self._drop()
+        self._arrivals.append(new)
+        self._users[new.priority][new.user] += 1
+        self._weights[new.priority] += new.weight
+
+    def traffic(self, job: Job, line: Line, now: float) -> Traffic:
+        """What may come while `job` waits in `line`, by what came in the last RECENT_SECONDS."""
+        while self._arrivals and now - self._arrivals[0].at >= RECENT_SECONDS:
+            self._drop()
+        number = len(self._arrivals)
+        if number < 2:
+            return Traffic()
+        # As in `Arrivals.rate`: gaps are counted, not jobs.
+        share = (number - 1) / number / max(now - self._arrivals[0].at, 1e-3)
+        equals = self._users[job.precedence]
+        own = equals.get(job.user, 0)
+        users = len(equals) - (1 if own else 0)
+        higher = sum(weight for level, weight in self._weights.items() if level > job.precedence)
+        return Traffic(
+            higher=share * higher,
+            # Once a job of its own tag has been claimed, nobody comes before it any more.
+            rivals=share * (equals.total() - own) * line.slack / (line.slack + 1),
+            # Before its tag, each of them has as many places as the job's own user, less those
+            # that are taken already.
+            rivals_ahead=max(0, line.slack * users - max(0, line.alike - line.slack)),
+            joining=share * number,
+        )
+
+    def _drop(self) -> None:
+        old = self._arrivals.popleft()
+        users = self._users[old.priority]
+        users[old.user] -= 1
+        if not users[old.user]:
+            del users[old.user]
+        self._weights[old.priority] -= old.weight
+        if not users:
+            # Nothing is left of what sums of fractions leave.
+            del self._weights[old.priority]
 
 
 class Outlook:
@@ -53,15 +107,13 @@ class Outlook:
         self._ledger = ledger
         self._pools = pools
         self._clock = clock
-        self._arrivals: defaultdict[str, deque[_Arrival]] = defaultdict(
-            lambda: deque(maxlen=RECENT_JOBS)
-        )
+        self._recent: defaultdict[str, _Recent] = defaultdict(_Recent)
 
     def arrived(self, job: Job) -> None:
         """Take note of a job that was accepted and will be run."""
         arrival = _Arrival(self._clock.monotonic(), job.priority, job.user, job.weight)
         for pool in job.pools:
-            self._arrivals[pool].append(arrival)
+            self._recent[pool].add(arrival)
 
     async def eta(self, job: Job) -> Estimate | None:
         """When an unfinished job may be done; for one that waits for another's run, that one."""
@@ -83,7 +135,15 @@ class Outlook:
         if job.state is State.RUNNING:
             course[0] = self._running(job, course[0], found[0][1])
         ready_in = job.ready_at - self._clock.now() if job.state is State.QUEUED else 0.0
-        return Forecast(estimate(course, job.weight, ready_in), lines[0].waiting, hopeless)
+        hoped = None
+        if job.deadline is not None and any(status.growth for _, status, _ in found):
+            grown = [
+                replace(stop, free_in=(*status.free_in, *status.growth) or stop.free_in)
+                for stop, (_, status, _) in zip(course, found, strict=True)
+            ]
+            hoped = estimate(grown, job.weight, ready_in)
+        expected = estimate(course, job.weight, ready_in)
+        return Forecast(expected, lines[0].waiting, hopeless, hoped)
 
     def _stop(self, job: Job, pool: str, status: PoolStatus, line: Line) -> Stop:
         start = min(self._stages[pool].load_limit, _UNKNOWN_START)
@@ -96,7 +156,7 @@ class Outlook:
             free_in=status.free_in or (start,),
             jobs=line.ahead + untold,
             weight=line.weight + untold,
-            traffic=self._traffic(job, pool, line),
+            traffic=self._recent[pool].traffic(job, line, self._clock.monotonic()),
             leaving=line.running - untold,
         )
 
@@ -113,25 +173,4 @@ class Outlook:
             weight=0.0,
             running=own,
             leaving=sum(1 for each in status.remaining.values() if each < own),
-        )
-
-    def _traffic(self, job: Job, pool: str, line: Line) -> Traffic:
-        now = self._clock.monotonic()
-        recent = [each for each in self._arrivals[pool] if now - each.at < RECENT_SECONDS]
-        if len(recent) < 2:
-            return Traffic()
-        # As in `Arrivals.rate`: gaps are counted, not jobs.
-        share = (len(recent) - 1) / len(recent) / max(now - recent[0].at, 1e-3)
-        rivals = [
-            each for each in recent if each.priority == job.precedence and each.user != job.user
-        ]
-        users = len({each.user for each in rivals})
-        return Traffic(
-            higher=share * sum(each.weight for each in recent if each.priority > job.precedence),
-            # Once a job of its own tag has been claimed, nobody comes before it any more.
-            rivals=share * len(rivals) * line.slack / (line.slack + 1),
-            # Before its tag, each of them has as many places as the job's own user, less those
-            # that are taken already.
-            rivals_ahead=max(0, line.slack * users - max(0, line.alike - line.slack)),
-            joining=share * len(recent),
         )

@@ -5,13 +5,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from kinesphere.core import rollout
 from kinesphere.core.catalog import Catalog, Model, Task
 from kinesphere.core.evidence import Sample
 from kinesphere.core.failures import Fault, FieldError, Rejected, kind
 from kinesphere.core.jobs import EventKind, Job, State
+from kinesphere.core.rating import comparable
 from kinesphere.core.replicas import Status
 from kinesphere.core.rollout import Ended, Entry, Order, Phase, Release, Seen, Terms
 from kinesphere.core.routing import Routed
@@ -112,6 +113,28 @@ class Rollouts:
             if saved is not None:
                 return saved
         raise LedgerUnavailable("the release changes faster than an order can be stored")
+
+    async def rate(self, task: str, pair: Sequence[str], better: str | None, user: str) -> Release:
+        """Count what a user says of two jobs: which of them is better, or None for neither.
+
+        The same pair again changes nothing. Raises Rejected: RELEASE_NOT_FOUND, RELEASE_OVER,
+        INVALID_REQUEST where they are not the two models' of one request.
+        """
+        jobs = [await self._ledger.get(job_id) for job_id in pair]
+        for _ in range(_TRIES):
+            known = await self.get(task)
+            if known.over:
+                detail = f"The release of {known.canary} is over: {known.phase.value}."
+                raise Rejected("RELEASE_OVER", detail)
+            arms = _arms(known, jobs)
+            arm = next((name for name, job in arms.items() if job.id == better), None)
+            ratings = known.ratings.rated(user, arms, arm)
+            if ratings == known.ratings:
+                return known
+            saved = await self._saved(replace(known, ratings=ratings), ())
+            if saved is not None:
+                return saved
+        raise LedgerUnavailable("the release changes faster than a rating can be stored")
 
     def _stable(self, task: Task, before: Release | None) -> Model:
         settled = self._catalog.find(task, before.settled) if before is not None else None
@@ -224,6 +247,16 @@ class Rollouts:
                 self._verdicts.release(release.task, entry.what)
 
 
+def _arms(release: Release, jobs: Sequence[Job | None]) -> dict[str, Job]:
+    """The jobs of a pair by arm."""
+    by_model = {job.model: job for job in jobs if job is not None}
+    stable, canary = by_model.get(release.stable), by_model.get(release.canary)
+    if stable is None or canary is None or not comparable(stable, canary):
+        allowed = f"one done by {release.stable} and one by {release.canary}, of one request"
+        _refuse("jobs", "are no pair of this release", allowed)
+    return {"stable": stable, "canary": canary}
+
+
 def _counts(release: Release, job: Job) -> bool:
     """Whether a job speaks for its model: given by this release, and run for itself."""
     return (
@@ -261,6 +294,6 @@ def _check_terms(terms: Terms) -> None:
         _refuse("steps", "are not right", "rising percentages over 0 and up to 100")
 
 
-def _refuse(field: str, problem: str, allowed: str) -> None:
+def _refuse(field: str, problem: str, allowed: str) -> NoReturn:
     fault = FieldError(field, problem, allowed)
     raise Rejected("INVALID_REQUEST", f"The request is not right: {field} {problem}.", (fault,))

@@ -28,6 +28,15 @@ class Results:
         expires = float(int(self._clock.now() + self._link_seconds))
         return tuple(Link(a, self._artifacts.link(a, expires), expires) for a in job.artifacts)
 
+    async def forget(self, job_id: str, caller: Caller) -> None:
+        """Delete one of the caller's jobs that has ended, and what it alone has made.
+
+        Raises Rejected: JOB_NOT_FINISHED. Whoever deletes what is not there has done so.
+        """
+        # Files after the job: those that stay by an accident are found by the sweep.
+        for file in await self._jobs.forget(job_id, caller):
+            await self._artifacts.delete(file.key)
+
     async def converted(self, job_id: str, caller: Caller, wanted: str) -> Content:
         """What a job has made, in another format, without running the model again.
 

@@ -61,8 +61,8 @@ class Router:
         `check` raises Rejected for a model that cannot take the request.
         """
         # Nobody is known behind an anonymous caller, so each of his jobs stands for itself.
-        user = self._new_id() if caller.anonymous else caller.user
         split = await self._split(task) if pinned is None else None
+        user = self._new_id() if caller.anonymous and split is not None else caller.user
         *others, last = routes(self._catalog, task, pinned, split, user)
         for route in others:
             with suppress(Rejected):

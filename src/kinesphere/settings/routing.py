@@ -11,6 +11,6 @@ class RoutingSettings(BaseModel):
         ge=0.0,
         le=3_600.0,
         description="Expected wait for a model, in seconds, from which motions under 3 s go to its "
-        "lighter form, where there is one; until it is half of that. 10, because nobody minds "
+        "lighter form, where there is one; until it is a quarter of that. 10, because nobody minds "
         "the better model for less.",
     )

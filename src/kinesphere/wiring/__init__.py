@@ -1,7 +1,8 @@
 """The only place that chooses adapters: settings in, a running platform out."""
 
+from kinesphere.wiring.building import embedded
 from kinesphere.wiring.parts import api_keys, upgrade_database
-from kinesphere.wiring.platform import Platform, embedded
+from kinesphere.wiring.platform import Platform
 from kinesphere.wiring.roles import Incomplete, Role
 from kinesphere.wiring.running import serve, work
 

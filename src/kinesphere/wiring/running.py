@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 
 from kinesphere.adapters.folder import tell_address
 from kinesphere.settings import Settings
+from kinesphere.wiring.building import platform
 from kinesphere.wiring.loops import Signals, first
-from kinesphere.wiring.platform import Platform, platform
+from kinesphere.wiring.platform import Platform
 from kinesphere.wiring.roles import Role
 
 
@@ -31,7 +32,9 @@ async def serve(
     with listener:
         url = address(listener)
         async with platform(settings, role, url=url) as running:
-            server = Server(running.app(), running.connection_terms(most), settings.trusted_proxies)
+            # In a thread, so that replicas start meanwhile.
+            app = await asyncio.to_thread(running.app)
+            server = Server(app, running.connection_terms(most), settings.trusted_proxies)
             wanted = Signals()
             serving = asyncio.create_task(server.serve([listener]))
             if role is Role.SERVE:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from kinesphere.core.admission import Service
@@ -17,6 +18,18 @@ _LATE_START: Final = 0.5
 
 _LOOK: Final = 0.02
 """Seconds between two looks at replicas that warm up."""
+
+
+_THERE: Final = frozenset(
+    {ReplicaState.STARTING, ReplicaState.READY, ReplicaState.BUSY, ReplicaState.SETUP_FAILED}
+)
+"""Replicas in whose place no other is ordered."""
+
+
+def _start(replicas: Sequence[Status], first: float) -> float:
+    """Seconds from order to work: of the longest start that is known, or `first`."""
+    known = [r.load_seconds + (r.warm_seconds or 0.0) for r in replicas if r.load_seconds]
+    return max(known, default=first)
 
 
 def _serving(replica: Status) -> bool:
@@ -38,12 +51,18 @@ class ReplicaPools:
         everyone: Callable[[], Sequence[Status]],
         clock: Clock,
         may_sleep: Collection[str] = (),
+        may_grow: Mapping[str, tuple[int, float]] = MappingProxyType({}),
     ) -> None:
-        """`may_sleep` names the pools that may have no replica while they have no work."""
+        """`may_sleep` names the pools that may have no replica while they have no work.
+
+        `may_grow` tells of pools to which replicas are added for jobs that would else be late: how
+        many there may be, and the seconds after which that is decided at the latest.
+        """
         self._stages = {pool: stage for pool, (_, stage) in catalog.pools().items()}
         self._everyone = everyone
         self._clock = clock
         self._may_sleep = frozenset(may_sleep)
+        self._may_grow = may_grow
 
     def statuses(self) -> Mapping[str, PoolStatus]:
         """See the port."""
@@ -73,15 +92,20 @@ class ReplicaPools:
             ),
             measured=measured,
             free_in=self._free_in(replicas, min(stage.load_limit, _FIRST_START)),
+            growth=self._growth(pool, replicas, min(stage.load_limit, _FIRST_START)),
             remaining={job: left for r in replicas for job, left in r.remaining.items()},
             members=tuple(replicas),
             detail=next((r.last_error for r in replicas if r.last_error and not _serving(r)), ""),
         )
 
+    def _growth(self, pool: str, replicas: list[Status], first_start: float) -> tuple[float, ...]:
+        most, interval = self._may_grow.get(pool, (0, 0.0))
+        there = sum(replica.state in _THERE for replica in replicas)
+        return (interval + _start(replicas, first_start),) * max(0, most - there)
+
     def _free_in(self, replicas: list[Status], first_start: float) -> tuple[float, ...]:
         """Of each replica that serves or starts; one that failed to start may fail again."""
-        known = [r.load_seconds + (r.warm_seconds or 0.0) for r in replicas if r.load_seconds]
-        start = max(known, default=first_start)
+        start = _start(replicas, first_start)
         now = self._clock.now()
         free = [r.free_in for r in replicas if _serving(r)]
         starting = [r for r in replicas if r.state is ReplicaState.STARTING]

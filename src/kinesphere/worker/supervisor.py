@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kinesphere.core.admission import NEARLY_DONE
-from kinesphere.core.batching import Arrivals, BatchTime, gather_seconds
+from kinesphere.core.batching import BatchTime
 from kinesphere.core.catalog import Stage
 from kinesphere.core.failures import Failure
 from kinesphere.core.replicas import Placement, ReplicaState, Status
 from kinesphere.ports import ArtifactMissing, LedgerUnavailable
 from kinesphere.worker.berth import Berth
 from kinesphere.worker.conversation import Conversation, Limits
+from kinesphere.worker.forming import Forming, weight
 from kinesphere.worker.holding import Held, Holding, Seams, cancelled
 from kinesphere.worker.messages import Garbled, Item, Ready, Sleep, Wake
 from kinesphere.worker.process import Child, Launch
@@ -81,9 +82,8 @@ class Replica:
         self._terms = terms
         self._holding = Holding(seams, post.pool, post.worker, terms.lease, self._unwanted)
         self._talk: Conversation | None = None
-        self._kept: list[Held] = []
-        self._arrivals = Arrivals()
-        self._batch_time = BatchTime.guessed(*post.stage.seconds)
+        guess = BatchTime.guessed(*post.stage.seconds)
+        self._forming = Forming(seams.clock, guess, self._claim, self._first)
         self._berth = Berth(post.stage, launch)
         self._phases: Mapping[str, float] = {}
         self._taken_at = 0.0
@@ -122,14 +122,14 @@ class Replica:
             load_seconds=load,
             warm_seconds=warm,
             memory=self._memory,
-            fixed_seconds=self._batch_time.fixed,
-            job_seconds=self._batch_time.per_job,
+            fixed_seconds=self._forming.seconds.fixed,
+            job_seconds=self._forming.seconds.per_job,
             last_error=self._last_error,
             delivery_seconds=self._holding.delivery,
             free_in=self._free_in(),
             remaining=self._holding.remaining(),
             tier=self._post.tier,
-            measured=bool(self._batch_time.measured),
+            measured=bool(self._forming.seconds.measured),
             phases=self._phases,
             placement=self._berth.placement,
             wake_seconds=self._wake_seconds,
@@ -211,9 +211,8 @@ class Replica:
             how = await talk.end()
             self._talk = None
             self._memory = 0
-            for held in self._kept:
+            for held in self._forming.emptied():
                 self._holding.give_back(held)
-            self._kept = []
         if not self._leaving.is_set():
             self._mishap(how if ready else talk.setup_error or how, ready=ready)
 
@@ -240,9 +239,9 @@ class Replica:
         self._phases = {"spawn": spawn, **ready.phases}
         self._memory = ready.memory
         if self._berth.taken_up(ready.placed, typical=ready.run_seconds is not None):
-            self._batch_time = BatchTime.guessed(*self._post.stage.seconds)
-        if ready.run_seconds is not None and not self._batch_time.measured:
-            self._batch_time = self._batch_time.seen(1.0, ready.run_seconds)
+            self._forming.seconds = BatchTime.guessed(*self._post.stage.seconds)
+        if ready.run_seconds is not None and not self._forming.seconds.measured:
+            self._forming.seconds = self._forming.seconds.seen(1.0, ready.run_seconds)
         self._enter(ReplicaState.READY)
         self._seams.observer.child_ready(self._post.pool, self._phases)
         phases = ", ".join(f"{name} {value:.2f} s" for name, value in self._phases.items())
@@ -277,13 +276,14 @@ class Replica:
     async def _serve(self, talk: Conversation) -> None:
         """Run batch after batch until the child is lost or the replica leaves."""
         while not (self._leaving.is_set() or talk.lost):
-            if not self._wanted.is_set():
+            if not self._wanted.is_set() and not self._forming.stocked:
                 if not await self._slept(talk):
                     return
                 continue
-            batch = await self._form()
+            self._taken_at = self._seams.clock.monotonic()
+            batch = await self._forming.batch(self._berth.batch_limit)
             if self._leaving.is_set() or talk.lost:
-                self._kept += batch
+                self._forming.put_back(batch)
             elif batch:
                 await self._run_batch(talk, batch)
             else:
@@ -324,39 +324,14 @@ class Replica:
             self._memory = talk.turned.result().memory
         return talk.turned.done()
 
-    async def _form(self) -> list[Held]:
-        """The next batch, from what waits now and what may be expected very soon; or none."""
-        self._taken_at = self._seams.clock.monotonic()
-        batch, self._kept = self._kept, []
-        if batch:
-            return batch
-        limit = self._berth.batch_limit
-        batch = await self._claim(limit)
-        if not batch or batch[0].job.alone:
-            return batch
-        rate = self._arrivals.rate(self._seams.clock.now())
-        expected = self._batch_time.seconds(_weight(batch))
-        seconds = gather_seconds(len(batch), limit, rate, expected)
-        if seconds > 0.0:
-            await self._first(seconds)
-            more = await self._claim(limit - len(batch))
-            if more and more[0].job.alone:
-                self._kept = more
-            else:
-                batch += more
-        return batch
-
     async def _claim(self, limit: int) -> list[Held]:
         if self._leaving.is_set():
             return []
         try:
-            claimed = await self._holding.claim(limit)
+            return await self._holding.claim(limit)
         except LedgerUnavailable as error:
             log.warning("no claim: %s", error, extra={"action": "claim_failed", **self._names})
             return []
-        for held in claimed:
-            self._arrivals = self._arrivals.seen(held.job.ready_at)
-        return claimed
 
     async def _hint(self, talk: Conversation) -> None:
         """Wait until there may be work, or something else to do."""
@@ -372,7 +347,7 @@ class Replica:
             hint.cancel()
 
     async def _run_batch(self, talk: Conversation, batch: list[Held]) -> None:
-        self._expected = self._batch_time.seconds(_weight(batch))
+        self._expected = self._forming.seconds.seconds(weight(batch))
         for held in batch:
             held.due = self._taken_at + self._expected + self._holding.delivery
         try:
@@ -405,9 +380,11 @@ class Replica:
             for held, _ in work:
                 held.freed, held.due = now, now + self._holding.delivery
                 self._seams.observer.phase_ended(held.job, "engine", ended.seconds)
-            # What the device costs its pool is all the time from claim to claim, not `run` alone.
-            weight = _weight([held for held, _ in work])
-            self._batch_time = self._batch_time.seen(weight, now - self._taken_at)
+            # What the device costs its pool is all the time from claim to claim, not `run` alone;
+            # but what was cancelled on its way would make it seem faster than it is.
+            if all(held.wanted for held, _ in work):
+                load = weight([held for held, _ in work])
+                self._forming.seconds = self._forming.seconds.seen(load, now - self._taken_at)
             self._seams.observer.batch_ended(pool, size, ended.seconds)
 
     async def _item(self, held: Held) -> Item | None:
@@ -449,8 +426,7 @@ class Replica:
             self._seams.observer.replica_entered(self._post.pool, self._post.worker, state)
 
     def _unwanted(self, held: Held) -> None:
-        if held in self._kept:
-            self._kept.remove(held)
+        self._forming.drop(held)
         if self._talk is not None:
             self._talk.unwanted(held)
 
@@ -489,7 +465,3 @@ def _facts(placement: Placement) -> dict[str, object]:
 
 async def _returned(event: Awaitable[object]) -> None:
     await event
-
-
-def _weight(batch: list[Held]) -> float:
-    return sum(held.job.weight for held in batch)

@@ -5,8 +5,16 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from kinesphere.adapters.sql import schema
+
 HEAD: Final = "0001"
 """The revision that this version of the code works with."""
+
+_VERSIONS: Final = """
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+"""
 
 _UPGRADING: Final = 0x4B696E65
 """PostgreSQL's advisory lock of whoever brings the tables up to date."""
@@ -49,13 +57,27 @@ def upgrade(engine: Engine) -> None:
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADING})
         found = revision(connection)
-        if found is not None and found >= HEAD:
-            return
-        # Imported only where there is something to do: it is half of a normal start's time.
-        from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
+        if found is None and not inspect(connection).get_table_names():
+            _create(connection)
+        elif found is None or found < HEAD:
+            step(connection)
 
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+
+def _create(connection: Connection) -> None:
+    """Make the tables of an empty database as they are now, without their history."""
+    schema.metadata.create_all(connection)
+    connection.execute(schema.head.insert().values(id=1, seq=0, bytes=0))
+    connection.execute(text(_VERSIONS))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def step(connection: Connection) -> None:
+    """Bring a database to HEAD revision by revision."""
+    # Imported only where there is something to do: it is a good part of a start's time.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

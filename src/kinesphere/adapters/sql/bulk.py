@@ -1,7 +1,6 @@
 """The statements that write many rows, compiled once a dialect.
 
-SQLAlchemy would examine the parameters of every row again; they are plain values already, and this
-is where a ledger under load spends its time.
+They go to the driver as they are (see `direct`): this is where a ledger under load spends its time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Dialect, Table, bindparam, case, update
 from sqlalchemy.sql.dml import UpdateBase
 
-from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql import direct, schema
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -31,7 +30,7 @@ class _Statement:
         if not rows:
             return 0
         values = list(rows) if self._values is None else list(map(self._values, rows))
-        return connection.exec_driver_sql(self._text, values).rowcount
+        return direct.write(connection, self._text, values)
 
 
 class Bulk:

@@ -1,10 +1,13 @@
 """Connections to the ledger's database: one that writes, and a few that read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+
+from kinesphere.adapters.sql import direct
 
 BUSY_SECONDS: Final = 5.0
 """How long SQLite waits for another process's transaction."""
@@ -23,6 +26,11 @@ CONNECTING: Final[Mapping[str, str]] = {
 """What libpq is told unless the URL says otherwise: without it, a server whose cable was pulled
 would hold a caller up for minutes. In seconds; the last one, which is for what was sent and not
 acknowledged, in milliseconds."""
+
+READING: Final = "BEGIN"
+WRITING: Final = "BEGIN IMMEDIATE"
+_KEPT: Final = "kinesphere_kept"
+_ONCE: Final = ((),)
 
 _SLOTS: Final = 256
 _SLOTS_LOCK: Final = 0x4B696E65
@@ -44,10 +52,7 @@ def create_writer(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
         event.listen(engine, "connect", _prepare)
         return engine.execution_options(isolation_level="READ COMMITTED")
 
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    event.listen(engine, "begin", begin)
+    _begun_with(engine, WRITING)
     return engine
 
 
@@ -77,11 +82,73 @@ def create_readers(url: str, size: int, busy_seconds: float = BUSY_SECONDS) -> E
     if engine.dialect.name != "sqlite":
         return engine.execution_options(isolation_level="REPEATABLE READ")
 
+    _begun_with(engine, READING)
+    return engine
+
+
+def _begun_with(engine: Engine, word: str) -> None:
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        if not connection.get_execution_options().get(_KEPT):
+            connection.exec_driver_sql(word)
 
     event.listen(engine, "begin", begin)
-    return engine
+
+
+class Transactions:
+    """Transactions of one thread, one after the other.
+
+    With SQLite on one connection that is kept, begun and ended by the driver itself: what
+    SQLAlchemy does around a transaction takes longer than most of ours. After any error the
+    connection is closed, which undoes what was not committed, and another is made. `word` begins a
+    transaction; `busy_seconds` is how long SQLite waits for another process's, if not as long as
+    the engine was made to.
+    """
+
+    def __init__(self, engine: Engine, word: str, busy_seconds: float | None = None) -> None:
+        self._busy_seconds = busy_seconds
+        self._engine = engine
+        self._kept: Connection | None = None
+        self._keeps = engine.dialect.name == "sqlite"
+        self._word = word
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A connection, in a transaction that is committed unless something is raised."""
+        if not self._keeps:
+            with self._engine.begin() as connection:
+                yield connection
+            return
+        connection = self._connection()
+        try:
+            direct.write(connection, self._word, _ONCE)
+            yield connection
+            direct.write(connection, "COMMIT", _ONCE)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the kept connection up."""
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return
+        driver: Any = kept.connection.dbapi_connection
+        with suppress(driver.Error):
+            # A cursor that an error still refers to would keep a closed connection in its lock.
+            driver.rollback()
+        driver.close()
+        kept.invalidate()
+        kept.close()
+
+    def _connection(self) -> Connection:
+        if self._kept is None:
+            kept = self._engine.connect().execution_options(**{_KEPT: True})
+            # Not the pool's any more: who else asks for one gets another.
+            kept.detach()
+            if self._busy_seconds is not None:
+                direct.write(kept, f"PRAGMA busy_timeout = {self._busy_seconds * 1e3:.0f}", _ONCE)
+            self._kept = kept
+        return self._kept
 
 
 def _create(url: str, size: int, busy_seconds: float) -> Engine:

@@ -172,6 +172,17 @@ def forget(transaction: Transaction, before: float, limit: int) -> tuple[Job, ..
     return tuple(transaction.remove([job.id for job in ended]))
 
 
+def erase(transaction: Transaction, job_id: str) -> Job | None:
+    """See `Ledger.erase`."""
+    job = transaction.get(job_id)
+    if job is None:
+        return None
+    if not job.ended:
+        raise WrongState(f"{job.id} is {job.state}; only ended jobs are erased")
+    (gone,) = transaction.remove([job_id])
+    return gone
+
+
 def _decide(
     transaction: Transaction, commands: Iterable[tuple[str, Command]], now: float
 ) -> tuple[Job, ...]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from kinesphere.adapters.sql import schema
-from kinesphere.core.jobs import Job
 from kinesphere.core.webhooks import (
     Answer,
     Delivery,
@@ -55,9 +54,13 @@ LATEST: Final = (
 )
 
 
-def enter(connection: Connection, ends: Sequence[tuple[Job, Record]]) -> None:
-    """Store what these events make us owe."""
-    found = (owed(job, r.event.kind.value, r.seq, r.at) for job, r in ends if job.webhook)
+def enter(connection: Connection, records: Sequence[Record]) -> None:
+    """Store what these events, told with their jobs, make us owe."""
+    found = (
+        owed(r.job, r.event.kind.value, r.seq, r.at)
+        for r in records
+        if r.job is not None and r.job.webhook
+    )
     rows = [_row(delivery) for delivery in found if delivery is not None]
     if rows:
         connection.execute(insert(schema.deliveries), rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, delete, func, select, text, tuple_
 
-from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql import direct, schema
 from kinesphere.adapters.sql.bulk import bulk
 from kinesphere.adapters.sql.parts import parts
 from kinesphere.core.fairness import COST, start_tag
@@ -109,7 +109,7 @@ class Places:
         """The largest tag claimed so far."""
         if lane not in self._virtuals:
             parameters = {"pool": lane[0], "priority": lane[1]}
-            self._virtuals[lane] = self._connection.execute(VIRTUAL, parameters).scalar() or 0
+            self._virtuals[lane] = direct.scalar(self._connection, VIRTUAL, parameters) or 0
         return self._virtuals[lane]
 
     def _read(self, places: set[tuple[Lane, str]]) -> None:
@@ -119,7 +119,7 @@ class Places:
         for lane, them in users.items():
             for some in parts(them):
                 parameters = {"pool": lane[0], "priority": lane[1], "users": some}
-                for row in self._connection.execute(FINISHES, parameters):
+                for row in direct.rows(self._connection, FINISHES, parameters):
                     self._finishes[lane, row.user] = row.tag
 
     def _lock(self, places: set[tuple[Lane, str]]) -> None:
@@ -130,7 +130,7 @@ class Places:
             "users": [user for _, user in wanted],
             "tags": [self.virtual(lane) for lane, _ in wanted],
         }
-        for row in self._connection.execute(LOCK_FINISHES, parameters):
+        for row in direct.rows(self._connection, LOCK_FINISHES, parameters):
             self._finishes[(row.pool, row.priority), row.user] = row.tag
 
     def pass_by(self) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kinesphere.adapters.sql import schema
+from kinesphere.core.scaling.division import Standing
 from kinesphere.core.scaling.values import Memory
 from kinesphere.ports import Planned
 
@@ -62,6 +63,7 @@ class SqlPlans:
                         **row,
                         "memory": msgspec.json.decode(row["memory"], type=Memory),
                         "tiers": msgspec.json.decode(row["tiers"], type=dict[str, int]),
+                        "standing": msgspec.json.decode(row["standing"], type=Standing),
                     }
                 )
                 for row in connection.execute(LATEST).mappings()
@@ -81,4 +83,5 @@ def _row(planned: Planned) -> dict[str, object]:
         "tiers": msgspec.json.encode(dict(planned.tiers)).decode(),
         "at": planned.at,
         "memory": msgspec.json.encode(planned.memory).decode(),
+        "standing": msgspec.json.encode(planned.standing).decode(),
     }

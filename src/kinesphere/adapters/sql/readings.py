@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from heapq import nlargest
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
 
-from kinesphere.adapters.sql import schema
+from kinesphere.adapters.searching import picked
+from kinesphere.adapters.sql import direct, schema
 from kinesphere.adapters.sql.operations import CLAIMABLE
 from kinesphere.adapters.sql.parts import parts
 from kinesphere.adapters.sql.places import FINISHES, VIRTUAL
@@ -19,7 +21,9 @@ from kinesphere.core.jobs import HIGHEST_PRIORITY, Job, State
 from kinesphere.core.line import Load, Look, ahead
 from kinesphere.ports import (
     LINE_LOOK,
+    SEARCH_LOOK,
     Backlog,
+    Found,
     IdempotencyConflict,
     IdempotencyKey,
     JobQuery,
@@ -88,6 +92,7 @@ ENDED: Final = (
     .order_by(_JOBS.finished_at.desc(), _JOBS.id.desc())
     .limit(bindparam("limit"))
 )
+STORED_BYTES: Final = select(schema.head.c.bytes)
 OPEN: Final = (
     select(func.count())
     .select_from(schema.jobs)
@@ -97,42 +102,52 @@ OPEN: Final = (
 
 def queue(connection: Connection, pool: str, limit: int) -> tuple[Queued, ...]:
     """See `Ledger.queue`."""
-    rows = connection.execute(QUEUE, {"pool": pool, "limit": limit})
+    rows = direct.rows(connection, QUEUE, {"pool": pool, "limit": limit})
     return tuple(Queued(row.ready_at, row.deadline, row.weight) for row in rows)
 
 
 def ended(connection: Connection, after: float, limit: int) -> tuple[Job, ...]:
     """See `Ledger.ended`."""
-    rows = connection.execute(ENDED, {"after": after, "limit": max(limit, 0)})
-    return tuple(job_of(row) for row in rows.mappings())
+    rows = direct.rows(connection, ENDED, {"after": after, "limit": max(limit, 0)})
+    return tuple(job_of(row) for row in rows)
 
 
 def open_jobs(connection: Connection, user: str) -> int:
     """See `Ledger.open_jobs`."""
-    return int(connection.execute(OPEN, {"user": user}).scalar_one())
+    return int(direct.scalar(connection, OPEN, {"user": user}))
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
     """See `Ledger.get`."""
-    row = connection.execute(GET, {"id": job_id}).mappings().first()
+    row = direct.first(connection, GET, {"id": job_id})
     return None if row is None else job_of(row)
 
 
 def find(connection: Connection, query: JobQuery) -> tuple[Job, ...]:
     """See `Ledger.list`."""
+    return tuple(map(job_of, _found(connection, query)))
+
+
+def _found(connection: Connection, query: JobQuery) -> list[Any]:
     rows = [
         row
         for statement in find_statements(query)
-        for row in connection.execute(statement.limit(max(query.limit, 0))).mappings()
+        for row in connection.execute(statement.limit(max(query.limit, 0)))
     ]
-    return tuple(map(job_of, nlargest(query.limit, rows, key=lambda row: str(row["id"]))))
+    return nlargest(query.limit, rows, key=lambda row: str(row.id))
+
+
+def search(connection: Connection, query: JobQuery, words: tuple[str, ...]) -> Found:
+    """See `Ledger.search`."""
+    rows = _found(connection, replace(query, limit=SEARCH_LOOK))
+    return picked(map(job_of, rows), len(rows), words, query.limit)
 
 
 def find_statements(query: JobQuery) -> list[Select[Any]]:
     """Queries that together yield the jobs asked for.
 
-    One walks backwards through the jobs of the user, or of all; for states of all users there is
-    one a state, since the few dead letters must be found among any number of successes.
+    One walks backwards through the jobs of the user, or of all; for states there is one a state,
+    since the few dead letters must be found among any number of successes.
     """
     statement = select(_JOBS.id, _JOBS.document).order_by(_JOBS.id.desc())
     for column, value in ((_JOBS.user, query.user), (_JOBS.task, query.task)):
@@ -145,8 +160,6 @@ def find_statements(query: JobQuery) -> list[Select[Any]]:
     states = [state.value for state in query.states]
     if not states:
         return [statement]
-    if query.user is not None:
-        return [statement.where(_JOBS.state.in_(states))]
     return [statement.where(_JOBS.state == state) for state in dict.fromkeys(states)]
 
 
@@ -156,22 +169,22 @@ def events(
     """See `Ledger.events`."""
     parameters = {"after": after, "limit": max(limit, 0)}
     if job_id is None:
-        rows = connection.execute(EVENTS, parameters)
+        rows = direct.rows(connection, EVENTS, parameters)
     else:
-        rows = connection.execute(EVENTS_OF_JOB, {**parameters, "job_id": job_id})
-    return tuple(map(record_of, rows.mappings()))
+        rows = direct.rows(connection, EVENTS_OF_JOB, {**parameters, "job_id": job_id})
+    return tuple(map(record_of, rows))
 
 
 def backlogs(connection: Connection, now: float) -> Mapping[str, Backlog]:
     """See `Ledger.backlogs`."""
     tallies: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for row in connection.execute(WAITING):
+    for row in direct.rows(connection, WAITING):
         tallies[row.pool][row.state] = int(row.jobs)
     found = {}
     for pool, tally in tallies.items():
         waiting = tally.get(State.QUEUED, 0)
         parameters = {"pool": pool, "now": now}
-        oldest = connection.execute(OLDEST, parameters).scalar() if waiting else None
+        oldest = direct.scalar(connection, OLDEST, parameters) if waiting else None
         found[pool] = Backlog(waiting, tally.get(State.RUNNING, 0), oldest)
     return found
 
@@ -184,7 +197,7 @@ def line(connection: Connection, job: Job) -> tuple[Line, ...]:
 def _line(connection: Connection, job: Job, pool: str) -> Line:
     loads: dict[int, Load] = {}
     running = 0
-    for row in connection.execute(LOADS, {"pool": pool}):
+    for row in direct.rows(connection, LOADS, {"pool": pool}):
         if row.state == State.RUNNING.value:
             running += int(row.jobs)
         else:
@@ -192,14 +205,14 @@ def _line(connection: Connection, job: Job, pool: str) -> Line:
             loads[row.priority] = Load(known.jobs + row.jobs, known.weight + row.weight)
     loads = {priority: load for priority, load in loads.items() if load.jobs > 0}
     lane = {"pool": pool, "priority": job.precedence}
-    virtual = connection.execute(VIRTUAL, lane).scalar() or 0
-    tag = connection.execute(PLACE, {"id": job.id, "pool": pool}).scalar()
+    virtual = direct.scalar(connection, VIRTUAL, lane) or 0
+    tag = direct.scalar(connection, PLACE, {"id": job.id, "pool": pool})
     if tag is None:
-        finish = connection.execute(FINISHES, {**lane, "users": [job.user]}).first()
+        finish = direct.first(connection, FINISHES, {**lane, "users": [job.user]})
         tag = start_tag(virtual, None if finish is None else finish.tag)
     urgency = HIGHEST_PRIORITY - job.precedence
-    before = connection.execute(
-        BEFORE, {"pool": pool, "urgency": urgency, "tag": tag, "id": job.id}
+    before = direct.rows(
+        connection, BEFORE, {"pool": pool, "urgency": urgency, "tag": tag, "id": job.id}
     )
     look = Look([(row.tag, row.weight) for row in before], LINE_LOOK, tag)
     load = ahead(look, job.precedence, loads)
@@ -218,7 +231,7 @@ def _line(connection: Connection, job: Job, pool: str) -> Line:
 def counts(connection: Connection) -> Mapping[tuple[str, State], int]:
     """See `Ledger.counts`."""
     totals: Counter[tuple[str, State]] = Counter()
-    for row in connection.execute(COUNTS):
+    for row in direct.rows(connection, COUNTS):
         state = State.QUEUED if row.state == JOINED else State(row.state)
         totals[row.model, state] += int(row.jobs)
     return dict(totals)
@@ -226,14 +239,14 @@ def counts(connection: Connection) -> Mapping[tuple[str, State], int]:
 
 def answering(connection: Connection, content: str) -> Job | None:
     """See `Ledger.answering`."""
-    row = connection.execute(ANSWERING, {"content": content}).mappings().first()
+    row = direct.first(connection, ANSWERING, {"content": content})
     return None if row is None else job_of(row)
 
 
 def replay(connection: Connection, user: str, key: IdempotencyKey, since: float) -> Job | None:
     """See `Ledger.replay`. Keys from before `since` are not known any more."""
     name = key_name(user, key.key)
-    row = connection.execute(KNOWN, {"names": [name]}).first()
+    row = direct.first(connection, KNOWN, {"names": [name]})
     if row is None or row.created_at <= since:
         return None
     if row.digest != key.digest:
@@ -244,10 +257,10 @@ def replay(connection: Connection, user: str, key: IdempotencyKey, since: float)
 def lent(connection: Connection, keys: Sequence[str]) -> frozenset[str]:
     """See `Ledger.lent`."""
     return frozenset(
-        key for some in parts(keys) for key in connection.execute(LENT, {"keys": some}).scalars()
+        row.key for some in parts(keys) for row in direct.rows(connection, LENT, {"keys": some})
     )
 
 
 def stored(connection: Connection) -> int:
     """See `Ledger.stored`."""
-    return int(connection.execute(select(schema.head.c.bytes)).scalar_one())
+    return int(direct.scalar(connection, STORED_BYTES))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql import direct, schema
 from kinesphere.adapters.sql.bulk import bulk
 from kinesphere.adapters.sql.collisions import Overtaken
 from kinesphere.adapters.sql.parts import parts
@@ -39,7 +39,7 @@ class Keys:
         """Read these keys, and tell the jobs that they led to."""
         self._read.update(dict.fromkeys(names))
         for some in parts(names):
-            for row in self._connection.execute(KNOWN, {"names": some}):
+            for row in direct.rows(self._connection, KNOWN, {"names": some}):
                 self._read[row.name] = (row.digest, row.job_id, row.created_at)
         return [found[1] for name in names if (found := self._read[name]) is not None]
 

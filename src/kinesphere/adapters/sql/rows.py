@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import RowMapping
-
 from kinesphere.adapters.documents import decode_data, decode_job, encode_data, encode_job
 from kinesphere.core.jobs import HIGHEST_PRIORITY, Event, EventKind, Job
 from kinesphere.ports import Record
@@ -43,9 +41,9 @@ def job_row(job: Job, tag: int, answers: bool) -> Mapping[str, Any]:
     }
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Any) -> Job:
     """The job of a row with the column `document`."""
-    return decode_job(row["document"])
+    return decode_job(row.document)
 
 
 def key_name(user: str, key: str) -> str:
@@ -64,7 +62,7 @@ def record_row(seq: int, job_id: str, at: float, event: Event) -> Mapping[str, A
     }
 
 
-def record_of(row: RowMapping) -> Record:
+def record_of(row: Any) -> Record:
     """The record of a row of `schema.events`."""
-    event = Event(EventKind(row["kind"]), decode_data(row["data"]))
-    return Record(row["seq"], row["job_id"], row["at"], event)
+    event = Event(EventKind(row.kind), decode_data(row.data))
+    return Record(row.seq, row.job_id, row.at, event)

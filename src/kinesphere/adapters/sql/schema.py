@@ -75,6 +75,10 @@ _partial("jobs_by_leader", "leader", "id", where=jobs.c.leader.is_not(None))
 # One run, and one asset, for each content.
 _partial("jobs_answering", "answers", where=jobs.c.answers.is_not(None), unique=True)
 Index("jobs_by_user", jobs.c.user, jobs.c.id)
+# Lists of one state or task: where it is rare, a walk through all jobs would not find it soon.
+Index("jobs_by_user_state", jobs.c.user, jobs.c.state, jobs.c.id)
+Index("jobs_by_task", jobs.c.task, jobs.c.id)
+Index("jobs_by_user_task", jobs.c.user, jobs.c.task, jobs.c.id)
 Index("jobs_by_state", jobs.c.state, jobs.c.id)
 
 events: Final = Table(
@@ -242,4 +246,5 @@ plans: Final = Table(
     Column("tiers", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("memory", Text, nullable=False),
+    Column("standing", Text, nullable=False),
 )

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, text, update
 
-from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql import direct, schema
 from kinesphere.adapters.sql.bulk import bulk
 from kinesphere.adapters.sql.outbox import enter
 from kinesphere.adapters.sql.rows import record_row
@@ -73,14 +73,14 @@ class Telling:
         tell = self._tell_at_once if self._shared else self._tell
         last = tell(advanced, happened)
         records = [
-            Record(seq, job_id, at, event)
+            Record(seq, job_id, at, event, stored(job_id))
             for seq, (job_id, at, event) in enumerate(happened, last - len(happened) + 1)
         ]
-        enter(self._connection, [(stored(record.job_id), record) for record in records])
+        enter(self._connection, records)
         self.records += records
 
     def _tell(self, advanced: Mapping[str, int], happened: Sequence[_Happening]) -> int:
-        last: int = self._connection.execute(ADVANCE, advanced).scalar_one()
+        last = int(direct.scalar(self._connection, ADVANCE, advanced))
         first = last - len(happened) + 1
         rows = [record_row(seq, *each) for seq, each in enumerate(happened, first)]
         self._bulk.tell(self._connection, rows)
@@ -89,4 +89,4 @@ class Telling:
     def _tell_at_once(self, advanced: Mapping[str, int], happened: Sequence[_Happening]) -> int:
         rows = [record_row(0, *each) for each in happened]
         columns = {f"{name}s": [row[name] for row in rows] for name in _COLUMNS}
-        return int(self._connection.execute(TELL, {**advanced, **columns}).scalar_one())
+        return int(direct.scalar(self._connection, TELL, {**advanced, **columns}))

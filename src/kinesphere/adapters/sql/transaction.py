@@ -11,7 +11,6 @@ from typing import Any, Final
 from sqlalchemy import (
     Connection,
     Executable,
-    RowMapping,
     bindparam,
     delete,
     func,
@@ -19,7 +18,7 @@ from sqlalchemy import (
 )
 
 from kinesphere.adapters.documents import detached
-from kinesphere.adapters.sql import schema
+from kinesphere.adapters.sql import direct, schema
 from kinesphere.adapters.sql.bulk import bulk
 from kinesphere.adapters.sql.engines import is_shared, slot_of
 from kinesphere.adapters.sql.outbox import forget
@@ -154,7 +153,7 @@ class Transaction:
             leads = {
                 row.answers: row.id
                 for some in parts(unsure)
-                for row in self.connection.execute(LEADS, {"contents": some})
+                for row in direct.rows(self.connection, LEADS, {"contents": some})
             }
             self._load_jobs(wanted.union(leads.values()))
             self._answering.update({content: leads.get(content) for content in unsure})
@@ -168,7 +167,7 @@ class Transaction:
 
     def _load_jobs(self, job_ids: Collection[str]) -> None:
         for ids in parts(sorted(set(job_ids).difference(self._kept))):
-            for row in self.connection.execute(LOAD, {"ids": ids}).mappings():
+            for row in direct.rows(self.connection, LOAD, {"ids": ids}):
                 self._adopt(row)
 
     def get(self, job_id: str) -> Job | None:
@@ -193,7 +192,7 @@ class Transaction:
     def find(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Job]:
         """The jobs that a query of stored jobs yields, in its order."""
         self._flush_jobs()
-        rows = self.connection.execute(statement, parameters).mappings()
+        rows = direct.rows(self.connection, statement, parameters)
         return [self._adopt(row).job for row in rows]
 
     def exclude(self, lock: int) -> None:
@@ -203,13 +202,13 @@ class Transaction:
 
     def exists(self, statement: Executable, parameters: Mapping[str, Any]) -> bool:
         """Whether a query yields anything, locked by others or not."""
-        return self.connection.execute(statement, parameters).first() is not None
+        return direct.first(self.connection, statement, parameters) is not None
 
-    def _adopt(self, row: RowMapping) -> _Kept:
-        kept = self._kept.get(row["id"])
+    def _adopt(self, row: Any) -> _Kept:
+        kept = self._kept.get(row.id)
         if kept is None:
-            answers = row["answers"] is not None
-            kept = self._kept[row["id"]] = _Kept(job_of(row), row["tag"], answers)
+            answers = row.answers is not None
+            kept = self._kept[row.id] = _Kept(job_of(row), row.tag, answers)
         return kept
 
     def answering(self, content: str) -> Job | None:
@@ -308,7 +307,7 @@ class Transaction:
         self._load_jobs(makers)
         made = {a.key for i in makers if (kept := self._kept.get(i)) for a in kept.job.artifacts}
         for some in parts(keys):
-            made.update(self.connection.execute(LENT, {"keys": some}).scalars())
+            made.update(row.key for row in direct.rows(self.connection, LENT, {"keys": some}))
         return frozenset(made)
 
     def known(self, user: str, key: str) -> tuple[str, str] | None:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
 )
 
 from kinesphere.adapters.sql.collisions import Occupied, Overtaken, collided, knotted
+from kinesphere.adapters.sql.engines import WRITING, Transactions
 from kinesphere.adapters.sql.transaction import Reads, Transaction
 from kinesphere.core.jobs import Refused
 from kinesphere.ports import Feed, IdempotencyConflict, JobUnknown, LedgerUnavailable, Record
@@ -76,6 +77,7 @@ class Writer:
         self, engine: Engine, begin: Callable[[Connection], Transaction], announce: Feed
     ) -> None:
         self._engine = engine
+        self._transactions = Transactions(engine, WRITING)
         self._begin = begin
         self._announce = announce
         self._closing = False
@@ -109,6 +111,7 @@ class Writer:
             going = len(operations) == len(group)
             if operations:
                 self._write(self._in_order(operations))
+        self._transactions.close()
 
     def _in_order(self, group: _Group) -> _Group:
         """The order in which a group asked at once is run."""
@@ -159,7 +162,7 @@ class Writer:
 
     def _transact(self, group: _Group, waits: bool) -> tuple[Sequence[Record], Sequence[_Outcome]]:
         outcomes: list[_Outcome] = []
-        with self._engine.begin() as connection:
+        with self._transactions.begin() as connection:
             transaction = self._begin(connection)
             transaction.waits = waits
             transaction.load(operation.reads for operation in group)

@@ -42,6 +42,9 @@ def upgrade() -> None:
     _index_jobs("jobs_by_leader", ["leader", "id"], "leader IS NOT NULL")
     _index_jobs("jobs_answering", ["answers"], "answers IS NOT NULL", unique=True)
     op.create_index("jobs_by_user", "jobs", ["user", "id"])
+    op.create_index("jobs_by_user_state", "jobs", ["user", "state", "id"])
+    op.create_index("jobs_by_task", "jobs", ["task", "id"])
+    op.create_index("jobs_by_user_task", "jobs", ["user", "task", "id"])
     op.create_index("jobs_by_state", "jobs", ["state", "id"])
     op.create_table(
         "events",
@@ -160,6 +163,7 @@ def upgrade() -> None:
         sa.Column("tiers", sa.Text, nullable=False),
         sa.Column("at", sa.Double, nullable=False),
         sa.Column("memory", sa.Text, nullable=False),
+        sa.Column("standing", sa.Text, nullable=False),
     )
     op.create_table(
         "leaders",
