@@ -36,6 +36,7 @@ NEEDS: Final = {
     "GET /v1/jobs": GENERATE,
     "GET /v1/jobs/{job_id}": GENERATE,
     "DELETE /v1/jobs/{job_id}": GENERATE,
+    "POST /v1/jobs/{job_id}/forget": GENERATE,
     "GET /v1/jobs/{job_id}/events": GENERATE,
     "GET /v1/jobs/{job_id}/artifacts/{format}": GENERATE,
     "GET /v1/live/{job_id}": GENERATE,
@@ -55,6 +56,7 @@ NEEDS: Final = {
     "POST /v1/releases/{task}/resume": OPERATE,
     "POST /v1/releases/{task}/promote": OPERATE,
     "POST /v1/releases/{task}/abort": OPERATE,
+    "POST /v1/releases/{task}/ratings": OPERATE,
     "GET /v1/keys": OPERATE,
     "POST /v1/keys": OPERATE,
     "DELETE /v1/keys/{key_id}": OPERATE,
@@ -208,6 +210,7 @@ def test_who_may_operate_may_do_everything(house: House, route: str) -> None:
         assert asked(op, route).status_code not in (401, 403, 500)
 
 
+FORGET: Final = "POST /v1/jobs/{job_id}/forget"
 OF_ONE_JOB: Final = [
     r
     for r in NEEDS
@@ -219,6 +222,12 @@ OF_ONE_JOB: Final = [
 def test_anothers_job_is_as_one_that_is_not_there(house: House, bobs_job: str, route: str) -> None:
     with house.client("ada") as ada:
         anothers, nobodys = asked(ada, route, bobs_job), asked(ada, route)
+    if route == FORGET:
+        # Nothing is told; to delete what is not there is to have deleted it.
+        assert (anothers.status_code, nobodys.status_code) == (204, 204)
+        with house.client("bob") as bob:
+            assert bob.get(f"/v1/jobs/{bobs_job}").status_code == 200
+        return
     assert anothers.status_code == nobodys.status_code == 404
     assert problem(anothers)["error_code"] == "JOB_NOT_FOUND"
     told = json.dumps(same_for_all(anothers)).replace(bobs_job, NOBODYS)
