@@ -54,6 +54,9 @@ from kinesphere.worker.setup import Brought, bring_up, resident_memory, taken
 REPORT_EVERY: Final = 0.1
 """Seconds between two words about the progress of one piece of work."""
 
+NEW_PHASE: Final = 0.01
+"""The same where the second is of another phase: a short one would else pass untold."""
+
 LONGEST_PHASE: Final = 80
 """Characters of a word about progress."""
 
@@ -170,12 +173,13 @@ def _failed(item: Item, failure: Failure, *, shared: bool = False) -> Failed:
 
 def run_batch(engine: Engine, items: list[Item], desk: Desk) -> Sequence[Outcome] | Failure:
     """Run one batch: an outcome for each item, or one failure for all of them."""
-    due = [0.0] * len(items)
+    told: list[tuple[float, str]] = [(0.0, "")] * len(items)
 
     def report(index: int, fraction: float, phase: str) -> None:
         now = time.monotonic()
-        if now >= due[index]:
-            due[index] = now + REPORT_EVERY
+        last, before = told[index]
+        if now - last >= (REPORT_EVERY if phase == before else NEW_PHASE):
+            told[index] = now, phase
             part = min(max(0.0, float(fraction)), 1.0)
             words = products.plain(phase, LONGEST_PHASE)
             desk.channel.send(Told(claim=items[index].claim, fraction=part, phase=words))
