@@ -5,7 +5,7 @@ one job, one replica and one listening process ask of them, the sessions and mem
 and the sizes of files. Then they are multiplied. What was measured elsewhere is an argument, and
 its default says where it is from. JSON to stdout; the tables of docs/capacity.md with `--tables`.
 
-    python -m benchmarks.capacity [--api-cpu-ms 20] [--costs REPORT] [--tables]
+    python -m benchmarks.capacity [--api-cpu-ms 11] [--costs REPORT] [--tables]
 """
 
 import argparse
@@ -348,7 +348,7 @@ def main() -> None:
     told = argparse.ArgumentParser(description=__doc__)
     told.add_argument("--rounds", type=int, default=2_000)
     told.add_argument("--costs", type=Path, help="a report of this command, to measure nothing")
-    told.add_argument("--api-cpu-ms", type=float, default=20.0, help="W1 of docs/benchmarks.md")
+    told.add_argument("--api-cpu-ms", type=float, default=11.0, help="W1 of docs/benchmarks.md")
     told.add_argument("--postgres-sessions", type=int, default=Servers().postgres_sessions)
     told.add_argument("--sessions", type=int, help="of a process, in place of those measured")
     told.add_argument("--deaf-workers", action="store_true", help="news go to APIs alone")

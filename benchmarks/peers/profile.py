@@ -1,9 +1,9 @@
 """Where the time of a request goes: `python -m benchmarks.peers.profile [--clients 16]`.
 
-Runs W1's load against Kinesphere and writes two flame graphs by py-spy to `out/benchmark`: of the
-server and of the replica's process, each by thread, for the time in which a thread holds the
-interpreter's lock. Prints the processor time of each thread per request, which no profiler
-disturbs: it is taken before.
+Runs W1's load and prints the processor time of each process per request, and of its threads. Of
+Kinesphere embedded it then writes two flame graphs by py-spy to `out/benchmark`: of the server and
+of the replica's process, each by thread, for the time in which a thread holds the interpreter's
+lock.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def threads(process: psutil.Process) -> dict[int, float]:
 
 
 async def measured(made: Running, bench: Bench, clients: int) -> None:
-    """Print the processor time of each thread per request, in milliseconds."""
+    """Print the processor time of each process and thread per request, in milliseconds."""
     before = {process.pid: threads(process) for process in made.tree()}
     told = await closed_loop(made.setup.url, bench.asks(50_000), clients, SECONDS)
     number = max(1, len(told.seconds))
@@ -37,7 +37,8 @@ async def measured(made: Running, bench: Bench, clients: int) -> None:
         known = before.get(process.pid, {})
         spent = {each: took - known.get(each, 0.0) for each, took in threads(process).items()}
         shown = sorted((1e3 * took / number for took in spent.values() if took > 0.0), reverse=True)
-        print(process.pid, " ".join(process.cmdline()[1:4]), [round(each, 2) for each in shown])
+        named = " ".join(Path(word).name for word in process.cmdline()[:5])
+        print(f"{sum(shown):6.2f}", named, [round(each, 2) for each in shown])
 
 
 async def recorded(made: Running, bench: Bench, clients: int, out: Path) -> None:
@@ -57,25 +58,27 @@ async def recorded(made: Running, bench: Bench, clients: int, out: Path) -> None
         await spy.wait()
 
 
-async def profile(folder: Path, clients: int, out: Path) -> None:
-    """Both, of one server."""
-    bench = Bench(TARGETS["kinesphere"], folder)
+async def profile(folder: Path, target: str, clients: int, out: Path) -> None:
+    """Both, of one target."""
+    bench = Bench(TARGETS[target], folder)
     with bench.running(Load()) as made:
         await bench.answered(made)
         await closed_loop(made.setup.url, bench.asks(200), clients, 3.0)
         await measured(made, bench, clients)
-        await recorded(made, bench, clients, out)
+        if target == "kinesphere":
+            await recorded(made, bench, clients, out)
 
 
 def main() -> None:
     """Profile it."""
     told = argparse.ArgumentParser(prog="python -m benchmarks.peers.profile", description=__doc__)
+    told.add_argument("--target", default="kinesphere", choices=list(TARGETS))
     told.add_argument("--clients", type=int, default=16)
     told.add_argument("--out", type=Path, default=Path("out/benchmark"))
     given = told.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
-        asyncio.run(profile(Path(folder), given.clients, given.out))
+        asyncio.run(profile(Path(folder), given.target, given.clients, given.out))
 
 
 if __name__ == "__main__":
