@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kinesphere.core.batching import BatchTime
 from kinesphere.core.jobs import State
 from kinesphere.core.replicas import ReplicaState
 from tests.waiting import wait_until
@@ -55,6 +56,27 @@ async def test_a_job_to_be_run_alone_is_a_batch_by_itself(bench: Bench) -> None:
     for job in jobs:
         await bench.ended(job)
     assert bench.recorder.batches == [1, 2]
+
+
+async def test_what_was_claimed_ahead_goes_to_another_where_a_batch_takes_long(
+    tmp_path: Path,
+) -> None:
+    bench = Bench.build(tmp_path, rate=2.0)
+    first = bench.start(batch_limit=1)
+    await bench.ended(await bench.submit())
+    # Whatever this machine takes: as if it had been quick.
+    quick = BatchTime(0.001, 0.0, (0.001, 0.0), ((1.0, 0.001),))
+    first._forming.seconds = quick
+    await bench.state(first, ReplicaState.READY)
+    jobs = await asyncio.gather(bench.submit("obeys"), bench.submit(), bench.submit())
+    await bench.told(jobs[0])
+    assert {(await bench.job(job)).worker for job in jobs} == {first.status.worker}
+    bench.start(batch_limit=1)
+    for job in jobs[1:]:
+        ended = await bench.ended(job)
+        assert (ended.state, ended.attempts) == (State.SUCCEEDED, 1)
+    assert (await bench.job(jobs[0])).state is State.RUNNING
+    await bench.close()
 
 
 async def test_a_drain_lets_the_batch_finish(bench: Bench) -> None:

@@ -12,8 +12,11 @@ from kinesphere.ports import Clock
 from kinesphere.worker.holding import Held
 
 AHEAD: Final = 0.05
-"""Seconds of work that a replica claims at once beyond a batch: as long may one of these jobs wait
-where another replica is free, or be passed by none that is more urgent."""
+"""Seconds of work that a replica claims at once. So long may a job wait for it though another is
+free, or run before a more urgent one that came after the claim."""
+
+LONGEST_AHEAD: Final = 1.0
+"""Seconds after which what is not begun is another's again: a batch took longer than expected."""
 
 MOST_AHEAD: Final = 32
 """Batches that are claimed at once at most."""
@@ -39,6 +42,12 @@ class Forming:
         self._pause = pause
         self._arrivals = Arrivals()
         self._stock: list[Held] = []
+        self._claimed_at = 0.0
+
+    @property
+    def patience(self) -> float:
+        """Seconds that what is not begun may yet stay here; 0 or less when it has to go."""
+        return self._claimed_at + LONGEST_AHEAD - self._clock.monotonic()
 
     @property
     def stocked(self) -> bool:
@@ -94,6 +103,7 @@ class Forming:
         return batch
 
     async def _claimed(self, limit: int) -> list[Held]:
+        self._claimed_at = self._clock.monotonic()
         claimed = await self._claim(limit)
         for held in claimed:
             self._arrivals = self._arrivals.seen(held.job.ready_at)

@@ -211,8 +211,7 @@ class Replica:
             how = await talk.end()
             self._talk = None
             self._memory = 0
-            for held in self._forming.emptied():
-                self._holding.give_back(held)
+            self._give_back_rest()
         if not self._leaving.is_set():
             self._mishap(how if ready else talk.setup_error or how, ready=ready)
 
@@ -350,10 +349,22 @@ class Replica:
         self._expected = self._forming.seconds.seconds(weight(batch))
         for held in batch:
             held.due = self._taken_at + self._expected + self._holding.delivery
+        late = asyncio.create_task(self._not_in_time()) if self._forming.stocked else None
         try:
             await self._hand_over(talk, batch)
         finally:
             self._expected = None
+            if late is not None:
+                late.cancel()
+
+    async def _not_in_time(self) -> None:
+        """Give back what was claimed ahead, once it has waited too long for the batch that runs."""
+        await self._seams.clock.sleep(self._forming.patience)
+        self._give_back_rest()
+
+    def _give_back_rest(self) -> None:
+        for held in self._forming.emptied():
+            self._holding.give_back(held)
 
     async def _hand_over(self, talk: Conversation, batch: list[Held]) -> None:
         gathered = await asyncio.gather(*(self._item(held) for held in batch))
