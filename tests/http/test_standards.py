@@ -124,6 +124,29 @@ def test_no_other_site_may(public: httpx.Client, origin: str) -> None:
     assert "access-control-allow-origin" not in refused.headers
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("https://studio.example.com", 204),
+        (None, 204),
+    ],
+)
+def test_no_other_site_may_change_anything(
+    public: httpx.Client, origin: str | None, status: int
+) -> None:
+    """Browsers send a POST without a body for any page, and ask nobody before."""
+    headers = {} if origin is None else {"origin": origin}
+    answer = public.post("/v1/jobs/01KAZ6T3V9S2Q4W8E0R5Y7T1S3/forget", headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert_problem(answer, 403, "ORIGIN_FORBIDDEN", None)
+        # A browser's own word counts: a proxy may have given the server another Host.
+        own = {**headers, "sec-fetch-site": "same-origin"}
+        assert public.post(str(answer.url), headers=own).status_code == 204
+
+
 # ------------------------------------------------------------------------------ ids and traces
 
 

@@ -31,6 +31,7 @@ _UNLESS_SAID: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
@@ -38,11 +39,12 @@ class Envelope:
     """One ASGI layer, so that a request is wrapped once.
 
     It takes the caller's `X-Request-ID` and `traceparent` or makes new ones, and returns them. Of
-    two that are given, the last counts. It refuses a Host that this
-    server does not serve: a page on another site could otherwise reach a server on loopback by
-    letting its own name resolve to 127.0.0.1 (DNS rebinding). The handshake of a WebSocket is a
-    request like any other, told when it is answered; what a page of another site begins is refused,
-    because browsers ask nobody before they let pages do so.
+    two that are given, the last counts. It refuses a Host that this server does not serve: a page
+    on another site could otherwise reach a server on loopback by letting its own name resolve to
+    127.0.0.1 (DNS rebinding). The handshake of a WebSocket is a request like any other, told when
+    it is answered. Where a page of another site opens one, or sends what may change something, it
+    is refused, because browsers ask nobody before they let pages do so; what they let them read is
+    for CORS to say.
     """
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
@@ -111,8 +113,8 @@ class Envelope:
         if self._foreign(headers.get(b"host", b"")):
             detail = "This server does not serve the host named in the Host header."
             return problem(HTTPConnection(scope), "HOST_FORBIDDEN", detail)
-        if scope["type"] == "websocket" and not self._known_origin(headers):
-            detail = "Pages of this origin may not open a WebSocket on this server."
+        if scope.get("method") not in _SAFE and not self._known_origin(headers):
+            detail = "Pages of this origin may not change anything here, nor open a WebSocket."
             return problem(HTTPConnection(scope), "ORIGIN_FORBIDDEN", detail)
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > limit:
@@ -135,7 +137,8 @@ class Envelope:
     def _known_origin(self, headers: dict[bytes, bytes]) -> bool:
         """Whether a page of this server or of one that is named asks, or no page."""
         origin = headers.get(b"origin")
-        if origin is None:
+        # Browsers let no page set the second, and a proxy may have rewritten Host.
+        if origin is None or headers.get(b"sec-fetch-site") == b"same-origin":
             return True
         name = origin.decode("latin-1").lower()
         host = headers.get(b"host", b"").decode("latin-1").lower()
