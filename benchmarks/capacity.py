@@ -71,7 +71,7 @@ class Costs:
     idle_claim_ms: float
     tail_ms: float
     watched_row_ms: float
-    sessions: int
+    sessions: float
     session_mb: float
     published_us: float
     delivered_us: float
@@ -336,7 +336,7 @@ async def measured(rounds: int) -> Costs:
         of_ledger = await of_postgres(url, rounds)
     with redis_server() as server:
         of_news = await of_redis(server.url)
-    return Costs(**of_ledger, **of_news)  # type: ignore[arg-type]
+    return Costs(**of_ledger, **of_news)
 
 
 def known(path: Path) -> Costs:

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import TextClause
 
 NO_VALUES: Final[Mapping[str, Any]] = {}
@@ -139,7 +140,9 @@ def _compiled(dialect: Dialect, statement: Executable, values: Mapping[str, Any]
     if not isinstance(statement, ClauseElement):
         raise TypeError(f"{type(statement).__name__} cannot be compiled")
     compiled = statement.compile(dialect=dialect)
-    state = compiled.construct_expanded_state(dict(values))  # type: ignore[attr-defined]
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError(f"{type(statement).__name__} has no values")
+    state = compiled.construct_expanded_state(dict(values))
     lists = {name: items for name, items in state.parameter_expansion.items() if name in values}
     given = {*values, *(name for items in lists.values() for name in items)}
     constants = {name: value for name, value in state.parameters.items() if name not in given}
