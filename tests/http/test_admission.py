@@ -77,8 +77,9 @@ def test_an_eta_says_what_it_rests_on(http: httpx.Client) -> None:
     stream = http.get(f"/v1/jobs/{behind['id']}/events").text
     told = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
     expected = [event["eta"]["seconds"] for event in told if "eta" in event]
-    assert expected[0] == max(expected)
-    assert expected[-1] == min(expected)
+    # A busy machine may be late with the job before, which is then told; but not by much.
+    assert expected[0] > max(expected) - 0.25
+    assert expected[-1] == min(expected) < expected[0]
     assert len(expected) >= 3
     assert "eta" not in told[-1]
 
