@@ -1,11 +1,11 @@
 """Artifacts in a folder of the local disk, with links that this server signs and serves.
 
-    files/<first 3 hex digits of the key's SHA-256>/<key with "@" for "/">
+    files/<first 2 hex digits of the key's SHA-256>/<key with "@" for "/">
     partial/<random name>    being written; renamed into place when whole and synced
 
-4,096 folders keep each small: a million artifacts are 244 a folder. A flat name in place of nested
-folders spares a put the sync of every folder it would make, and no key can be the folder of
-another.
+256 folders keep each small: a million artifacts are 3,906 a folder. More of them would have more
+puts make one, which takes longer than the put itself. A flat name in place of nested folders spares
+a put the sync of every folder it would make, and no key can be the folder of another.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote_plus
 
 from kinesphere.adapters.artifact_keys import checked, is_key
 from kinesphere.adapters.batched_executor import BatchedExecutor
@@ -89,17 +89,19 @@ class LocalArtifacts:
                 raise StorageFailed(f"{path.name} is already stored, with other content")
             _sync(path.parent)
             return
+        # Plain calls: a result is often small, and Python's files and paths took longer than it.
         temporary = self._partial / secrets.token_hex(16)
         try:
-            with temporary.open("xb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(data)
-                file.flush()
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _write_all(descriptor, data)
                 now = self._clock.now()
-                os.utime(file.fileno(), (now, now))
-                os.fsync(file.fileno())
-                self._make_shard(path.parent)
-                temporary.rename(path)
+                os.utime(descriptor, (now, now))
+                os.fsync(descriptor)
+                self._place(temporary, path)
+            finally:
+                os.close(descriptor)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -109,10 +111,14 @@ class LocalArtifacts:
             path.unlink(missing_ok=True)
             raise
 
-    def _make_shard(self, folder: Path) -> None:
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            _sync(self._files)
+    def _place(self, temporary: Path, path: Path) -> None:
+        try:
+            temporary.rename(path)
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                path.parent.mkdir()
+                _sync(self._files)
+            temporary.rename(path)
 
     async def read(self, key: str) -> bytes:
         """See `Artifacts.read`."""
@@ -138,11 +144,11 @@ class LocalArtifacts:
 
     def link(self, artifact: ArtifactRef, expires: float) -> str:
         """See `Artifacts.link`. A path with Expires in whole seconds, never later than asked."""
-        self._path(artifact.key)
-        until = str(int(expires))
-        signature = self._signature(artifact.key, until, artifact.name)
-        query = urlencode({"Expires": until, "Name": artifact.name, "Signature": signature})
-        return f"{ROUTE}{quote(artifact.key)}?{query}"
+        # Nothing in a key, in digits or in a signature needs quoting.
+        key, until = checked(artifact.key), str(int(expires))
+        signature = self._signature(key, until, artifact.name)
+        name = quote_plus(artifact.name)
+        return f"{ROUTE}{key}?Expires={until}&Name={name}&Signature={signature}"
 
     def locate(self, key: str, query: Mapping[str, str]) -> tuple[Path, str]:
         """See `SignedFiles.locate`. Other parameters of the query are passed over."""
@@ -168,8 +174,14 @@ class LocalArtifacts:
         return urlsafe_b64encode(hmac.digest(self._secret, message, "sha256")).decode().rstrip("=")
 
     def _path(self, key: str) -> Path:
-        shard = hashlib.sha256(checked(key).encode()).hexdigest()[:3]
+        shard = hashlib.sha256(checked(key).encode()).hexdigest()[:2]
         return self._files / shard / key.replace("/", "@")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync(folder: Path) -> None:

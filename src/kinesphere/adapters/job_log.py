@@ -30,10 +30,14 @@ in on at to from by for into onto over under up down out off is are was were be 
 does did doing has have had having will would can could shall should may might must not no very too
 just also some any each both all one please
 """
-_FACTS: Final = (
-    "worker", "token", "attempt", "attempts", "next", "while", "was", "cached", "joined",
-    "inherited", "heir",
-)  # fmt: skip
+# What is told of an event's data, and under which name.
+_FACTS: Final = {
+    **{name: name for name in (
+        "pool", "detail", "worker", "token", "attempt", "attempts", "next", "while", "was",
+        "cached", "joined", "inherited", "heir",
+    )},
+    "waited": "waited_sec",
+}  # fmt: skip
 _FUNCTION_WORDS: Final = frozenset(_GRAMMAR.split())
 _FUNCTION_CHARACTERS: Final = frozenset(
     "的了着过在是和与并又再就也都而且然后一个个位名他她它你我们把被将从到向往对给让请地得这那"
@@ -53,25 +57,23 @@ class JobLog:
     def tell(self, record: Record, job: Job | None) -> None:
         """Log one event."""
         event = record.event
-        ended = event.kind.value in _ENDS
+        kind = event.kind.value
         extra: dict[str, object] = {
-            "action": f"job.{event.kind.value}",
+            "action": f"job.{kind}",
             "job_id": record.job_id,
             "seq": record.seq,
             "error_code": error_code(event),
-            "pool": event.data.get("pool"),
-            "detail": event.data.get("detail"),
         }
-        for fact in _FACTS:
-            extra[fact] = event.data.get(fact)
-        extra["waited_sec"] = event.data.get("waited")
+        for fact, value in event.data.items():
+            if fact in _FACTS:
+                extra[_FACTS[fact]] = value
         if job is not None:
             extra |= self._facts(job, event)
-            extra["pool"] = extra["pool"] or job.pool
-            extra["duration_sec"] = round(record.at - job.created_at, 3) if ended else None
-        given = {name: value for name, value in extra.items() if value is not None}
+            extra["pool"] = extra.get("pool") or job.pool
+            if kind in _ENDS:
+                extra["duration_sec"] = round(record.at - job.created_at, 3)
         level = logging.WARNING if event.kind in _WARN else logging.INFO
-        _log.log(level, "job %s", event.kind.value.replace("_", " "), extra=given)
+        _log.log(level, "job %s", kind.replace("_", " "), extra=extra)
 
     def _facts(self, job: Job, event: Event) -> dict[str, object]:
         facts: dict[str, object] = {

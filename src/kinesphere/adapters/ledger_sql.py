@@ -134,11 +134,11 @@ class SqlLedger:
 
     async def answering(self, content: str) -> Job | None:
         """See the port."""
-        return await self._look(partial(readings.answering, content=content))
+        return await self._look(partial(readings.answering, content=content), single=True)
 
     async def get(self, job_id: str) -> Job | None:
         """See the port."""
-        return await self._look(partial(readings.get, job_id=job_id))
+        return await self._look(partial(readings.get, job_id=job_id), single=True)
 
     async def list(self, query: JobQuery) -> tuple[Job, ...]:
         """See the port."""
@@ -200,7 +200,7 @@ class SqlLedger:
 
     async def open_jobs(self, user: str) -> int:
         """See the port."""
-        return await self._look(partial(readings.open_jobs, user=user))
+        return await self._look(partial(readings.open_jobs, user=user), single=True)
 
     async def forget(self, before: float, limit: int = 100) -> tuple[Job, ...]:
         """See the port."""
@@ -244,13 +244,13 @@ class SqlLedger:
         except DBAPIError as error:
             raise LedgerUnavailable(str(error)) from error
 
-    async def _look(self, read: Callable[[Connection], Result]) -> Result:
-        """Read what an index finds."""
+    async def _look(self, read: Callable[[Connection], Result], *, single: bool = False) -> Result:
+        """Read what an index finds, by a `single` statement or several that see one state."""
         if self._looks is None:
             return await self._read(read)
         self._opened()
         try:
-            with self._looks.begin() as connection:
+            with self._looks.single() if single else self._looks.begin() as connection:
                 return read(connection)
         except DBAPIError:
             # Where there is something to wait for, a thread waits.

@@ -48,6 +48,8 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "asctime",
     "color_message",  # uvicorn's copy of the message with colours in it
 }
+_NAMED: Final = tuple(name for name in FIELDS if name not in {"ts", "level", "action", "message"})
+_PLACED: Final = _OWN | frozenset(FIELDS)
 _SECRET_NAMES: Final = re.compile(
     r"(proxy-)?authorization|(set-)?cookie|(x[-_])?api[-_]?key|password|(\w+_)?secret|signature",
     re.IGNORECASE,
@@ -119,17 +121,20 @@ def _add_bound(record: logging.LogRecord) -> bool:
 
 def facts_of(record: logging.LogRecord) -> dict[str, object]:
     """What a line says: the fields known of `FIELDS` in their order, then the others. Not clean."""
-    extra = {n: v for n, v in record.__dict__.items() if n not in _OWN and v is not None}
+    known = record.__dict__
     at = datetime.fromtimestamp(record.created, UTC)
     facts: dict[str, object] = {
         "ts": f"{at.isoformat(timespec='milliseconds')[:-6]}Z",
         "level": record.levelname.lower(),
-        "action": extra.pop("action", record.name),
+        "action": known.get("action", record.name),
         "message": _message(record),
     }
-    facts |= {name: extra.pop(name) for name in FIELDS if name in extra}
+    for name in _NAMED:
+        value = known.get(name)
+        if value is not None:
+            facts[name] = value
     facts["logger"] = record.name
-    facts |= extra
+    facts |= {n: v for n, v in known.items() if n not in _PLACED and v is not None}
     if record.exc_info:
         facts["exception"] = logging.Formatter().formatException(record.exc_info)
     if record.stack_info:
@@ -184,7 +189,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
         facts = facts_of(record)
-        if all(type(value) in _SIMPLE for value in facts.values()):
+        if _SIMPLE.issuperset(map(type, facts.values())):
             # One look at the whole line instead of several at each value.
             with suppress(UnicodeEncodeError):
                 line = msgspec.json.encode(facts).decode()

@@ -146,16 +146,28 @@ def _address(scheme: str, host: str | None, server: tuple[str, int] | None, root
     return str(URL(scope=scope))
 
 
-async def gateway(request: Request) -> Gateway:
+def gateway(request: Request) -> Gateway:
     """The gateway of the app that serves the request."""
     found: Gateway = request.app.state.gateway
     return found
 
 
-async def caller(request: Request) -> Caller:
+def caller(request: Request) -> Caller:
     """Who asks, as `kinesphere.http.auth.Guard` found out."""
     found: Caller = request.scope["caller"]
     return found
+
+
+async def _gateway(request: Request) -> Gateway:
+    return gateway(request)
+
+
+async def _caller(request: Request) -> Caller:
+    return caller(request)
+
+
+async def _json_only(request: Request) -> None:
+    json_only(request)
 
 
 def media_type(request: Request) -> str:
@@ -163,7 +175,7 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def json_only(request: Request) -> None:
+def json_only(request: Request) -> None:
     """Refuse a body that says it is anything but JSON."""
     kind = media_type(request)
     if kind == "application/json" or re.fullmatch(r"application/[\w.-]{1,60}\+json", kind):
@@ -187,6 +199,7 @@ def preferred_wait(preferences: Sequence[str]) -> float | None:
     return None
 
 
-At = Annotated[Gateway, Depends(gateway)]
-Ask = Annotated[Caller, Depends(caller)]
-JsonOnly = Depends(json_only)
+# Coroutines: FastAPI hands plain functions over to a thread, one after the other.
+At = Annotated[Gateway, Depends(_gateway)]
+Ask = Annotated[Caller, Depends(_caller)]
+JsonOnly = Depends(_json_only)

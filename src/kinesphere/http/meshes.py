@@ -6,14 +6,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from kinesphere.core.failures import FieldError, Rejected
 from kinesphere.core.jobs import Job, State
 from kinesphere.core.requests import SIDES
-from kinesphere.http.answers import accepted_answer, checked_key, form_of, validated
+from kinesphere.http.answers import HEADERS, accepted_answer, form_of, idempotency_key, validated
 from kinesphere.http.bodies import MeshFields, MeshRequest, TaskRequest
 from kinesphere.http.errors import documented
 from kinesphere.http.gateway import Ask, At, Gateway, JsonOnly, media_type
@@ -119,7 +119,7 @@ def _wrong(field: str, problem: str, allowed: str) -> Rejected:
     return Rejected("INVALID_REQUEST", f"The request is not right: {field} {problem}.", (found,))
 
 
-BODY: Final = {
+BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -161,26 +161,22 @@ BODY: Final = {
 @router.post(
     "/v1/meshes",
     status_code=202,
+    response_model=JobView,
     summary="Ask for a mesh",
     response_description="The job, accepted: it is stored and will not be lost.",
     responses={
         200: {"model": JobView, "description": "The job, ended within the time waited."},
         **documented(*_REFUSALS, "IDEMPOTENCY_CONFLICT", "WEBHOOK_FORBIDDEN"),
     },
-    openapi_extra=BODY,
+    openapi_extra=BODY | {"parameters": HEADERS},
 )
 async def create_mesh(
     *,
     given: Annotated[MeshGiven, Depends(given_of)],
     request: Request,
-    response: Response,
     caller: Ask,
     at: At,
-    idempotency_key: Annotated[
-        str | None, Header(description="As for a motion; the picture is part of the body.")
-    ] = None,
-    prefer: Annotated[list[str] | None, Header(description="`wait=N`, as for a motion.")] = None,
-) -> JobView:
+) -> Response:
     """Make a textured mesh of what a picture shows.
 
     The picture comes as a multipart upload named `image`, or JSON names it by `image_url`. The
@@ -195,17 +191,10 @@ async def create_mesh(
             picture if isinstance(picture, bytes) else remote(at, picture),
             given.mask,
             caller,
-            checked_key(idempotency_key),
+            idempotency_key(request),
             sides=given.sides,
         )
-    return await accepted_answer(
-        at=at,
-        request=request,
-        response=response,
-        caller=caller,
-        accepted=accepted,
-        prefer=prefer,
-    )
+    return await accepted_answer(at, request, caller, accepted)
 
 
 @router.post(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from kinesphere.http.bodies import MeshRequest, ValidationRequest
+from kinesphere.http.bodies import MeshRequest, MotionRequest, ValidationRequest
 from kinesphere.http.errors import MEDIA_TYPE, documented
 from kinesphere.http.examples import example
 from kinesphere.http.limits import EXEMPT, header_examples
@@ -21,8 +21,8 @@ EVERYWHERE: Final = (
 )
 """Codes that any route may answer with."""
 
-_READ_BY_ROUTES: Final = (MeshRequest, ValidationRequest)
-"""Bodies that their routes read themselves, because they come in several media types."""
+_READ_BY_ROUTES: Final = (MeshRequest, MotionRequest, ValidationRequest)
+"""Bodies that their routes read themselves: in several media types, or sooner than FastAPI."""
 
 _WITH_A_BODY: Final = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE")
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}

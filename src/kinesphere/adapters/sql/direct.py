@@ -73,6 +73,20 @@ def rows(
     return list(map(_row(names), found)) if found else []
 
 
+def tuples(
+    connection: Connection, statement: Executable, values: Mapping[str, Any] = NO_VALUES
+) -> list[tuple[Any, ...]]:
+    """Every row as the driver gives it, a plain tuple. Raises DBAPIError."""
+    form = _form(connection.dialect, statement, values)
+    try:
+        cursor = _driver(connection).execute(form.text, form.values(values))
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+    except Exception as error:
+        _raise(connection, form.text, error)
+    return found
+
+
 def scalar(
     connection: Connection, statement: Executable, values: Mapping[str, Any] = NO_VALUES
 ) -> Any:

@@ -127,6 +127,19 @@ class Transactions:
             self.close()
             raise
 
+    @contextmanager
+    def single(self) -> Iterator[Connection]:
+        """A connection for one statement that reads, which needs no transaction around it."""
+        if not self._keeps:
+            with self.begin() as connection:
+                yield connection
+            return
+        try:
+            yield self._connection()
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Give the kept connection up."""
         kept, self._kept = self._kept, None

@@ -12,7 +12,7 @@ from kinesphere.adapters.searching import picked
 from kinesphere.adapters.sql import direct, schema
 from kinesphere.adapters.sql.operations import CLAIMABLE
 from kinesphere.adapters.sql.parts import parts
-from kinesphere.adapters.sql.places import FINISHES, VIRTUAL
+from kinesphere.adapters.sql.places import VIRTUAL
 from kinesphere.adapters.sql.remembered import KNOWN
 from kinesphere.adapters.sql.rows import JOINED, job_of, key_name, record_of
 from kinesphere.adapters.sql.transaction import LENT
@@ -35,6 +35,7 @@ from kinesphere.ports import (
 _JOBS: Final = schema.jobs.c
 _EVENTS: Final = schema.events.c
 _TALLIES: Final = schema.tallies.c
+_FINISHES: Final = schema.finishes.c
 
 GET: Final = select(_JOBS.document).where(_JOBS.id == bindparam("id"))
 ANSWERING: Final = select(_JOBS.document).where(_JOBS.answers == bindparam("content"))
@@ -61,8 +62,17 @@ LOADS: Final = select(_TALLIES.state, _TALLIES.priority, _TALLIES.jobs, _TALLIES
     _TALLIES.pool == bindparam("pool"),
     _TALLIES.state.in_([State.QUEUED.value, State.RUNNING.value]),
 )
-PLACE: Final = select(_JOBS.tag).where(
+_PLACE: Final = select(_JOBS.tag).where(
     _JOBS.id == bindparam("id"), schema.IN_LINE, _JOBS.pool == bindparam("pool")
+)
+_FINISH: Final = select(_FINISHES.tag).where(
+    _FINISHES.pool == bindparam("pool"),
+    _FINISHES.priority == bindparam("priority"),
+    _FINISHES.user == bindparam("user"),
+)
+# The virtual time of a job's lane, its own tag where it has one, and its user's finish tag.
+STANDING: Final = select(
+    VIRTUAL.scalar_subquery(), _PLACE.scalar_subquery(), _FINISH.scalar_subquery()
 )
 BEFORE: Final = (
     select(_JOBS.tag, _JOBS.weight)
@@ -197,25 +207,23 @@ def line(connection: Connection, job: Job) -> tuple[Line, ...]:
 def _line(connection: Connection, job: Job, pool: str) -> Line:
     loads: dict[int, Load] = {}
     running = 0
-    for row in direct.rows(connection, LOADS, {"pool": pool}):
-        if row.state == State.RUNNING.value:
-            running += int(row.jobs)
+    for state, priority, jobs, weight in direct.tuples(connection, LOADS, {"pool": pool}):
+        if state == State.RUNNING.value:
+            running += int(jobs)
         else:
-            known = loads.get(row.priority, Load(0, 0.0))
-            loads[row.priority] = Load(known.jobs + row.jobs, known.weight + row.weight)
+            known = loads.get(priority, Load(0, 0.0))
+            loads[priority] = Load(known.jobs + jobs, known.weight + weight)
     loads = {priority: load for priority, load in loads.items() if load.jobs > 0}
-    lane = {"pool": pool, "priority": job.precedence}
-    virtual = direct.scalar(connection, VIRTUAL, lane) or 0
-    tag = direct.scalar(connection, PLACE, {"id": job.id, "pool": pool})
+    place = {"pool": pool, "priority": job.precedence, "id": job.id, "user": job.user}
+    virtual, tag, finish = direct.tuples(connection, STANDING, place)[0]
+    virtual = virtual or 0
     if tag is None:
-        finish = direct.first(connection, FINISHES, {**lane, "users": [job.user]})
-        tag = start_tag(virtual, None if finish is None else finish.tag)
+        tag = start_tag(virtual, finish)
     urgency = HIGHEST_PRIORITY - job.precedence
-    before = direct.rows(
+    before = direct.tuples(
         connection, BEFORE, {"pool": pool, "urgency": urgency, "tag": tag, "id": job.id}
     )
-    look = Look([(row.tag, row.weight) for row in before], LINE_LOOK, tag)
-    load = ahead(look, job.precedence, loads)
+    load = ahead(Look(before, LINE_LOOK, tag), job.precedence, loads)
     waiting = sum(each.jobs for each in loads.values())
     higher = sum(each.jobs for level, each in loads.items() if level > job.precedence)
     return Line(

@@ -37,7 +37,8 @@ _LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 GROUP_LIMIT: Final = 1_000
-"""Operations in one transaction: a bound on what the first of them waits for the others."""
+"""Operations in one transaction, but for what was asked for in one turn of the loop: a bound on
+what the first of them waits for the others."""
 
 TRIES: Final = 10
 """How often a group, or what is left of it, is run again before it is given up."""
@@ -82,36 +83,54 @@ class Writer:
         self._announce = announce
         self._closing = False
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[Operation[Any] | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Operation[Any]]] = SimpleQueue()
+        self._gathered: list[Operation[Any]] = []
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._thread.start()
 
     async def write(self, run: Callable[[Transaction], Result], reads: Reads) -> Result:
         """What `run` returned, once that is committed and told. The write may outlive a caller."""
         answer: asyncio.Future[Result] = self._loop.create_future()
-        self._queue.put(Operation(run, reads, answer))
+        if not self._gathered:
+            self._loop.call_soon(self._pass_on)
+        self._gathered.append(Operation(run, reads, answer))
         return await answer
+
+    def _pass_on(self) -> None:
+        """Give the thread what was asked for in this turn of the loop.
+
+        One at a time it would begin with the first, and have the rest wait for a commit more.
+        """
+        gathered, self._gathered = self._gathered, []
+        self._queue.put(gathered)
 
     async def close(self) -> None:
         """Finish what was begun. Nothing may be written any more."""
         self._closing = True
-        self._queue.put(None)
+        if self._gathered:
+            self._pass_on()
+        self._queue.put([])
         await asyncio.to_thread(self._thread.join)
         # The last answers were handed to the loop before the thread ended.
         await asyncio.sleep(0)
 
     def _work(self) -> None:
-        going = True
-        while going:
-            group = [self._queue.get()]
-            with suppress(Empty):
-                while len(group) < GROUP_LIMIT:
-                    group.append(self._queue.get_nowait())
-            operations = [operation for operation in group if operation is not None]
-            going = len(operations) == len(group)
-            if operations:
-                self._write(self._in_order(operations))
+        while group := self._group():
+            self._write(self._in_order(group))
         self._transactions.close()
+
+    def _group(self) -> list[Operation[Any]]:
+        """All that waits, once something does; nothing when the writer closes."""
+        group = list(self._queue.get())
+        with suppress(Empty):
+            while group and len(group) < GROUP_LIMIT:
+                more = self._queue.get_nowait()
+                if not more:
+                    # The end, which is for the next look.
+                    self._queue.put(more)
+                    break
+                group += more
+        return group
 
     def _in_order(self, group: _Group) -> _Group:
         """The order in which a group asked at once is run."""
@@ -156,7 +175,7 @@ class Writer:
 
     def _again(self, operation: Operation[Any]) -> None:
         if not self._closing:
-            self._queue.put(operation)
+            self._queue.put([operation])
         elif not operation.answer.done():
             operation.answer.set_exception(LedgerUnavailable("the ledger is closed"))
 
