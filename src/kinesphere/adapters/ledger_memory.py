@@ -283,7 +283,9 @@ class MemoryLedger:
         else:
             tag = start_tag(lane.virtual, lane.finishes.rank(job.user))
         queue = self._pools[pool].queue if pool in self._pools else Queue()
-        look = Look(queue.before(job.precedence, tag, job.id, LINE_LOOK), LINE_LOOK, tag)
+        before = queue.before(job.precedence, tag, job.id, LINE_LOOK)
+        more = [each for each, _ in before[LINE_LOOK // 2 :]] if len(before) == LINE_LOOK else ()
+        look = Look(len(before), sum(weight for _, weight in before), tag, more)
         loads = queue.loads()
         load = ahead(look, job.precedence, loads)
         running = sum(

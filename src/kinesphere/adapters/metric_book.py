@@ -1,11 +1,35 @@
 """A registry of metrics that knows how to describe itself."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 from kinesphere.adapters.metric_gauges import Described, Gauges
+
+
+class _Known(MetricWrapperBase):
+    """Finds the series of labels that were asked for before by one look.
+
+    The library checks their names and takes a lock each time, a dozen times a job.
+    """
+
+    def labels(self, *values: Any, **named: Any) -> Self:
+        """The series of these labels."""
+        if named:
+            return super().labels(*values, **named)
+        known: dict[tuple[Any, ...], Self] = self.__dict__.setdefault("_known", {})
+        found = known.get(values)
+        if found is None:
+            found = known[values] = super().labels(*values)
+        return found
+
+
+class _Counter(_Known, Counter): ...
+
+
+class _Histogram(_Known, Histogram): ...
 
 
 class Book:
@@ -18,7 +42,7 @@ class Book:
     def counter(self, name: str, meaning: str, labels: Sequence[str], unit: str = "") -> Counter:
         """A count that only grows. `name` ends with _total."""
         self.described.append(Described(name, "counter", tuple(labels), unit, meaning))
-        return Counter(name, meaning, labels, registry=self.registry)
+        return _Counter(name, meaning, labels, registry=self.registry)
 
     def gauge(self, name: str, meaning: str, labels: Sequence[str], unit: str = "") -> Gauge:
         """A number of this process that grows and shrinks."""
@@ -30,7 +54,7 @@ class Book:
     ) -> Histogram:
         """Observations by size, with their sum and number."""
         self.described.append(Described(name, "histogram", tuple(labels), unit, meaning))
-        return Histogram(name, meaning, labels, registry=self.registry, buckets=buckets)
+        return _Histogram(name, meaning, labels, registry=self.registry, buckets=buckets)
 
     def gauges(self, source: Gauges) -> None:
         """What `source` reads at each scrape."""

@@ -17,14 +17,16 @@ class Look:
     """The first jobs before one, in its own pool and priority.
 
     Attributes:
-        found: Tag and weight of each, in order of claims.
-        limit: How many were looked at, at most.
+        jobs: How many were seen.
+        weight: Theirs together.
         tag: Of the job itself.
+        later: Where there may be more of them, the tags of the later half, in order of claims.
     """
 
-    found: Sequence[tuple[int, float]]
-    limit: int
+    jobs: int
+    weight: float
     tag: int
+    later: Sequence[int] = ()
 
 
 def ahead(look: Look, priority: int, waiting: Mapping[int, Load]) -> Load:
@@ -42,9 +44,8 @@ def ahead(look: Look, priority: int, waiting: Mapping[int, Load]) -> Load:
     higher = [load for level, load in waiting.items() if level > priority]
     jobs = sum(load.jobs for load in higher)
     weight = sum(load.weight for load in higher)
-    seen = len(look.found)
-    seen_weight = sum(each for _, each in look.found)
-    if seen >= look.limit:
+    seen, seen_weight = look.jobs, look.weight
+    if look.later:
         more = min(_beyond(look), max(0.0, waiting.get(priority, Load(0, 0.0)).jobs - seen))
         seen_weight += more * seen_weight / seen
         seen += round(more)
@@ -53,9 +54,8 @@ def ahead(look: Look, priority: int, waiting: Mapping[int, Load]) -> Load:
 
 def _beyond(look: Look) -> float:
     """How many lie between the last one that was seen and the job itself."""
-    half = [tag for tag, _ in look.found[len(look.found) // 2 :]]
-    first, last = half[0], half[-1]
+    first, last = look.later[0], look.later[-1]
     # Of the outermost tags some were not seen.
-    within = [tag for tag in half if first < tag < last]
-    density = len(within) / (last - first - 1) if within else len(half) / (last - first + 1)
-    return max(0.0, density * (look.tag - last) - half.count(last))
+    within = [tag for tag in look.later if first < tag < last]
+    density = len(within) / (last - first - 1) if within else len(look.later) / (last - first + 1)
+    return max(0.0, density * (look.tag - last) - look.later.count(last))

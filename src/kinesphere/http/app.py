@@ -18,6 +18,7 @@ from kinesphere.http import (
     previews,
     releases,
     simulations,
+    straight,
     studio,
     validation,
     webhooks,
@@ -68,6 +69,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     auth.document(app)
     openapi.complete(app)
     # From the inside out: a user is counted once it is known who it is.
+    app.add_middleware(straight.Straight, routes=found, endpoints=(motions.create_motion,))
     app.add_middleware(UsersLimit, turnstile=gateway.turnstile)
     app.add_middleware(auth.Guard, gateway=gateway)
     guessable = gateway.identity is not None and not gateway.metrics_open

@@ -74,7 +74,7 @@ _FINISH: Final = select(_FINISHES.tag).where(
 STANDING: Final = select(
     VIRTUAL.scalar_subquery(), _PLACE.scalar_subquery(), _FINISH.scalar_subquery()
 )
-BEFORE: Final = (
+_BEFORE: Final = (
     select(_JOBS.tag, _JOBS.weight)
     .where(
         schema.IN_LINE,
@@ -83,7 +83,15 @@ BEFORE: Final = (
         tuple_(_JOBS.tag, _JOBS.id) < tuple_(bindparam("tag"), bindparam("id")),
     )
     .order_by(_JOBS.tag, _JOBS.id)
-    .limit(LINE_LOOK)
+)
+_LOOKED: Final = _BEFORE.limit(LINE_LOOK).subquery()
+# How many stand before a job, and what they weigh, as far as is looked.
+BEFORE: Final = select(func.count(), func.coalesce(func.sum(_LOOKED.c.weight), 0.0)).select_from(
+    _LOOKED
+)
+# The tags of the later half of them, where it is as many as are looked at.
+LATER: Final = (
+    _BEFORE.with_only_columns(_JOBS.tag).limit(LINE_LOOK - LINE_LOOK // 2).offset(LINE_LOOK // 2)
 )
 QUEUE: Final = (
     select(_JOBS.ready_at, _JOBS.deadline, _JOBS.weight)
@@ -220,10 +228,12 @@ def _line(connection: Connection, job: Job, pool: str) -> Line:
     if tag is None:
         tag = start_tag(virtual, finish)
     urgency = HIGHEST_PRIORITY - job.precedence
-    before = direct.tuples(
-        connection, BEFORE, {"pool": pool, "urgency": urgency, "tag": tag, "id": job.id}
-    )
-    load = ahead(Look(before, LINE_LOOK, tag), job.precedence, loads)
+    standing = {"pool": pool, "urgency": urgency, "tag": tag, "id": job.id}
+    ((seen, weight),) = direct.tuples(connection, BEFORE, standing)
+    later: Sequence[int] = ()
+    if seen == LINE_LOOK:
+        later = [each for (each,) in direct.tuples(connection, LATER, standing)]
+    load = ahead(Look(seen, weight, tag, later), job.precedence, loads)
     waiting = sum(each.jobs for each in loads.values())
     higher = sum(each.jobs for level, each in loads.items() if level > job.precedence)
     return Line(
