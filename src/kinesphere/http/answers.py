@@ -48,7 +48,8 @@ async def accepted_answer(
     wait = preferred_wait(request.headers.getlist("prefer"))
     if wait is not None:
         seconds = min(wait, at.wait_limit)
-        job = await at.service.jobs.wait(job.id, caller, seconds)
+        if not job.ended:
+            job = await at.service.jobs.wait(job.id, caller, seconds)
         headers["Preference-Applied"] = f"wait={seconds:g}"
     if not job.ended and eta is not None:
         headers["Retry-After"] = str(max(1, math.ceil(eta.seconds)))
