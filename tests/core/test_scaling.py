@@ -282,7 +282,7 @@ def test_the_reason_is_that_of_now() -> None:
     served = replace(waits, now=NOW + 30.0, waiting=(), replicas=(idle("a", NOW),))
     third, _ = plan(served, policy, memory)
     assert third.reason == (
-        "1 replica: 25 s ago it took 1, and none is stopped within 45 s of that"
+        "1 replica: 25 s ago it took 1, and none is stopped within 50 s of that"
     )
 
 
@@ -304,7 +304,7 @@ def test_a_counter_that_starts_again_is_no_burst() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cold_start", "window"), [(5.0, 45.0), (30.0, 45.0), (60.0, 60.0), (400.0, 300.0)]
+    ("cold_start", "window"), [(5.0, 50.0), (30.0, 50.0), (60.0, 60.0), (400.0, 300.0)]
 )
 def test_the_largest_recommendation_of_the_window_holds(cold_start: float, window: float) -> None:
     policy = LookAhead(limits=LIMITS)
@@ -358,6 +358,14 @@ def test_a_pool_sleeps_after_its_time_and_wakes_for_one_job() -> None:
     late = (Waiting(NOW + 400.0, NOW + 410.0),)
     woken, _ = plan(snapshot((), late, now=NOW + 401.0), policy, memory)
     assert woken.replicas == 1
+
+
+def test_what_is_busy_is_the_reason_where_no_more_are_needed() -> None:
+    both = (busy("a"), busy("b"))
+    decided, _ = plan(snapshot(both), LookAhead(limits=LIMITS), Memory())
+    assert decided.reason == (
+        "2 replicas: all of them are busy or on their way, and none is stopped"
+    )
 
 
 def test_planning_takes_the_mean_of_measured_batches() -> None:
