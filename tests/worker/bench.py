@@ -19,9 +19,10 @@ from kinesphere.core.catalog import Stage
 from kinesphere.core.jobs import Job, Json
 from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import Record
-from kinesphere.worker.holding import Seams
+from kinesphere.worker.course import Post, Terms
+from kinesphere.worker.held import Seams
 from kinesphere.worker.process import Launch
-from kinesphere.worker.supervisor import Post, Replica, Terms
+from kinesphere.worker.supervisor import Replica
 from tests.waiting import wait_until
 
 ROOT: Final = Path(__file__).parents[2]

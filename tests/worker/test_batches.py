@@ -1,6 +1,8 @@
 """How batches are formed, and how a replica leaves."""
 
 import asyncio
+import os
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kinesphere.core.batching import BatchTime
-from kinesphere.core.jobs import State
+from kinesphere.core.jobs import Cancel, State
 from kinesphere.core.replicas import ReplicaState
 from tests.waiting import wait_until
 from tests.worker.bench import ROOT, Bench, launch
@@ -66,7 +68,7 @@ async def test_what_was_claimed_ahead_goes_to_another_where_a_batch_takes_long(
     await bench.ended(await bench.submit())
     # Whatever this machine takes: as if it had been quick.
     quick = BatchTime(0.001, 0.0, (0.001, 0.0), ((1.0, 0.001),))
-    first._forming.seconds = quick
+    first._serving.forming.seconds = quick
     await bench.state(first, ReplicaState.READY)
     jobs = await asyncio.gather(bench.submit("obeys"), bench.submit(), bench.submit())
     await bench.told(jobs[0])
@@ -76,6 +78,52 @@ async def test_what_was_claimed_ahead_goes_to_another_where_a_batch_takes_long(
         ended = await bench.ended(job)
         assert (ended.state, ended.attempts) == (State.SUCCEEDED, 1)
     assert (await bench.job(jobs[0])).state is State.RUNNING
+    await bench.close()
+
+
+async def test_the_next_batch_is_claimed_before_the_device_is_free(tmp_path: Path) -> None:
+    # A slow clock: what is 30 ms to the replica is 0.2 s here.
+    bench = Bench.build(tmp_path, rate=0.15)
+    replica = bench.start("Simple", options={"fixed": 0.5}, batch_limit=2)
+    measured = BatchTime(0.075, 0.0, (0.075, 0.0), ((1.0, 0.075),))
+    replica._serving.forming.seconds = measured
+    for _ in range(2):
+        await bench.submit()
+    await wait_until(lambda: bench.recorder.batches == [2], "two run")
+    second = [await bench.submit() for _ in range(3)]
+
+    async def claimed() -> bool:
+        return (await bench.job(second[1])).state is State.RUNNING
+
+    await wait_until(claimed, "two more are claimed")
+    assert bench.recorder.counts["batches"] == 0, "the device is not free yet"
+    assert replica.status.held == 4
+    await bench.seams.ledger.apply(second[0], Cancel())
+    await asyncio.gather(*(bench.ended(job) for job in second))
+    # The place of the one that was cancelled is taken by one that came later.
+    assert bench.recorder.batches == [2, 2]
+    assert (await bench.job(second[0])).state is State.CANCELLED
+    await bench.close()
+
+
+async def test_what_was_claimed_early_survives_a_crash_unharmed(tmp_path: Path) -> None:
+    bench = Bench.build(tmp_path, rate=1.0)
+    replica = bench.start(batch_limit=1)
+    await bench.ended(await bench.submit())
+    replica._serving.forming.seconds = BatchTime(0.2, 0.0, (0.2, 0.0), ((1.0, 0.2),))
+    running = await bench.submit("obeys")
+    await bench.told(running)
+    later = await bench.submit()
+
+    async def claimed() -> bool:
+        return (await bench.job(later)).state is State.RUNNING
+
+    await wait_until(claimed, "the next is claimed")
+    assert replica.status.pid is not None
+    os.kill(replica.status.pid, signal.SIGKILL)
+    await bench.seams.ledger.apply(running, Cancel())
+    ended = await bench.ended(later)
+    assert (ended.state, ended.attempts) == (State.SUCCEEDED, 1)
     await bench.close()
 
 

@@ -16,9 +16,10 @@ from kinesphere.worker.messages import Load, Placed
 from kinesphere.worker.pools import ReplicaPools
 from kinesphere.worker.process import Launch
 from kinesphere.worker.room import Device, host_memory
-from kinesphere.worker.setup import NoProfileFits, bring_up
+from kinesphere.worker.setup import LONG_BATCH, NoProfileFits, Usage, bring_up
 from tests.nvml import GB, UUID, environment, gpu, machine, pynvml
 from tests.worker.bench import Bench
+from tests.worker.engines import Simple
 
 FULL = Profile("full", 20 * GB, 2 * GB, options={"precision": "bf16"}, source="its card")
 LEAN = Profile("lean", 8 * GB, 1 * GB, options={"precision": "int8"}, source="its card")
@@ -90,6 +91,28 @@ def test_the_driver_tells_what_we_take(tmp_path: Path) -> None:
     # In a container the driver knows us by another number.
     machine(tmp_path, gpu(0, memory=[24 * GB, 6 * GB], processes=[[99_999_999, 5 * GB]]))
     assert device.taken() == 5 * GB, "what was used up since the start"
+
+
+def test_the_driver_is_not_asked_after_every_short_batch() -> None:
+    class Asked(Device):
+        asked = 0
+
+        def taken(self) -> int:
+            self.asked += 1
+            return 4 * GB
+
+    class Tells(Simple):
+        def peak_device_bytes(self) -> int:
+            return 5 * GB
+
+    device = Asked("cpu", None)
+    usage = Usage(Simple(), device)
+    assert usage.taken() == 4 * GB
+    for _ in range(100):
+        usage.taken(0.001)
+    assert device.asked <= 2
+    assert usage.taken(LONG_BATCH) == 4 * GB
+    assert [Usage(Tells(), device).taken(0.001) for _ in range(3)] == [5 * GB] * 3
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from kinesphere.core.jobs import Command, Job, State
 from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import Hold, LedgerUnavailable, StorageFailed
 from kinesphere.worker.fleet import Keeper
+from kinesphere.worker.held import Held
+from kinesphere.worker.holding import Holding
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench
 
@@ -114,6 +116,18 @@ async def test_who_lost_the_lease_is_told_to_stop(bench: Bench) -> None:
     await wait_until(lambda: bench.recorder.counts["lost"] >= 1, "the loss was seen")
     await wait_until(lambda: replica.status.batches >= 1, "the engine obeyed")
     assert replica.status.children == 1
+
+
+async def test_who_claims_a_job_anew_has_lost_the_claim_before(bench: Bench) -> None:
+    dropped: list[Held] = []
+    holding = Holding(bench.seams, "m", "server/m/1", 30.0, dropped.append)
+    await bench.submit()
+    (first,) = await holding.claim(1)
+    await bench.seams.ledger.recover("server/")
+    (second,) = await holding.claim(1)
+    assert dropped == [first]
+    assert (first.wanted, second.wanted, len(holding)) == (False, True, 1)
+    assert bench.recorder.counts["lost"] == 1
 
 
 async def test_a_result_outlasts_a_ledger_that_is_away(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kinesphere.core.failures import Failure
 from kinesphere.core.jobs import Job
 from kinesphere.worker.conversation import Cause, Conversation, Limits
-from kinesphere.worker.holding import Held
+from kinesphere.worker.held import Held
 from kinesphere.worker.messages import BatchEnded, Cancel, Done, Failed, FromChild, Item, Stop, Told
 from tests.clock import VirtualClock
 
@@ -165,6 +165,27 @@ async def take(stage: Stage, step: str, number: int) -> None:
         await settle()
     elif step == "leave" and number == 3:
         stage.talk.leave(stage.clock.monotonic() + 1.0)
+
+
+async def test_who_waits_for_the_device_goes_on_before_results_are_read() -> None:
+    stage = Stage()
+    batch = stage.run(3)
+    seen: list[int] = []
+
+    async def next_batch() -> None:
+        await stage.talk.batch_ended()
+        seen.append(sum(stage.results.ends.values()))
+
+    waiting = asyncio.create_task(next_batch())
+    await settle()
+    stage.child.said.put_nowait(BatchEnded(seconds=1.0, memory=0))
+    for held in batch:
+        stage.child.said.put_nowait(done(held))
+    await waiting
+    await settle()
+    assert seen == [0]
+    assert sum(stage.results.ends.values()) == 3
+    await stage.talk.end()
 
 
 async def test_a_crash_is_shared_by_all_that_was_unanswered() -> None:

@@ -7,8 +7,9 @@ from kinesphere.core.catalog import Stage
 from kinesphere.core.jobs import State
 from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import LedgerUnavailable
+from kinesphere.worker.course import Post
 from kinesphere.worker.fleet import Fleet, Keeper
-from kinesphere.worker.supervisor import Post, Replica
+from kinesphere.worker.supervisor import Replica
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench, launch
 

@@ -1,13 +1,15 @@
 """Which batches a replica forms, and how much it claims for them."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from kinesphere.core.batching import BatchTime
 from kinesphere.core.jobs import Job
-from kinesphere.worker.forming import AHEAD, MOST_AHEAD, Forming
-from kinesphere.worker.holding import Held
+from kinesphere.worker.forming import AHEAD, EARLY, LONGEST_AHEAD, MOST_AHEAD, MOST_EARLY, Forming
+from kinesphere.worker.held import Held
 from tests.clock import VirtualClock
 
 
@@ -39,13 +41,17 @@ class Queue:
     async def pause(self, seconds: float) -> None:
         self.paused.append(seconds)
 
+    async def news(self, seconds: float) -> bool:
+        self.paused.append(seconds)
+        return True
+
 
 def forming(queue: Queue, seconds: float | None) -> Forming:
     """For batches that were seen to take so long; None where none was seen."""
     time = BatchTime.guessed(0.0, 0.0)
     if seconds is not None:
         time = BatchTime(seconds, 0.0, (seconds, 0.0), ((1.0, seconds),))
-    return Forming(VirtualClock(), time, queue.claim, queue.pause)
+    return Forming(VirtualClock(), time, queue.claim, queue.pause, queue.news)
 
 
 def names(batch: list[Held]) -> list[str]:
@@ -86,7 +92,7 @@ async def test_nothing_waits() -> None:
 async def test_one_that_was_cancelled_is_not_run() -> None:
     formed = forming(Queue(6), AHEAD / 4)
     await formed.batch(2)
-    dropped = formed.emptied()
+    dropped = await formed.emptied()
     formed.put_back(dropped)
     formed.drop(dropped[0])
     assert names(await formed.batch(2)) == ["j3", "j4"]
@@ -96,7 +102,7 @@ async def test_what_was_not_begun_is_known() -> None:
     formed = forming(Queue(4), AHEAD / 4)
     batch = await formed.batch(2)
     formed.put_back(batch)
-    assert names(formed.emptied()) == ["j0", "j1", "j2", "j3"]
+    assert names(await formed.emptied()) == ["j0", "j1", "j2", "j3"]
     assert not formed.stocked
 
 
@@ -128,7 +134,167 @@ async def test_company_is_waited_for_where_it_is_expected() -> None:
         queue.paused.append(seconds)
         queue.waiting += late
 
-    formed = Forming(VirtualClock(), formed.seconds, queue.claim, arrive)
+    formed = Forming(VirtualClock(), formed.seconds, queue.claim, arrive, queue.news)
     assert len(await formed.batch(34)) == 34
     assert len(queue.paused) == 1
     assert queue.asked == [34, 4]
+
+
+class Replica:
+    """A replica in virtual time: `Forming`, and a queue whose jobs come when they are said to."""
+
+    def __init__(self, batch_seconds: float) -> None:
+        self.clock = VirtualClock(0.0)
+        self.queue = Queue(0)
+        self.rung = asyncio.Event()
+        self.goes_on = True
+        time = BatchTime(batch_seconds, 0.0, (batch_seconds, 0.0), ((1.0, batch_seconds),))
+        self.formed = Forming(self.clock, time, self.queue.claim, self.clock.sleep, self.news)
+
+    async def news(self, seconds: float) -> bool:
+        self.rung.clear()
+        hint = asyncio.ensure_future(self.rung.wait())
+        timer = asyncio.ensure_future(self.clock.sleep(seconds))
+        await asyncio.wait({hint, timer}, return_when=asyncio.FIRST_COMPLETED)
+        hint.cancel()
+        timer.cancel()
+        return self.goes_on
+
+    def come(self, number: int) -> None:
+        for held in Queue(number).waiting:
+            held.job = replace(held.job, ready_at=self.clock.now())
+            self.queue.waiting.append(held)
+        self.rung.set()
+
+    async def during(
+        self, work: Awaitable[object], *steps: tuple[float, Callable[[], None]]
+    ) -> float:
+        """Have things happen, each so long after the one before; how long the work took."""
+        began = self.clock.monotonic()
+        task = asyncio.ensure_future(work)
+        for seconds, step in steps:
+            await self.clock.advance(seconds)
+            step()
+        while not task.done():
+            await self.clock.advance(0.001)
+        return self.clock.monotonic() - began
+
+    async def learn(self, clients: int) -> None:
+        """As many clients as that ask again, 10 ms after they were answered."""
+        for _ in range(6):
+            self.formed.ended(clients)
+            await self.clock.advance(0.01)
+            self.come(clients)
+            assert len(await self.formed.batch(clients)) == clients
+            await self.clock.advance(0.4)
+        self.formed.ended(clients)
+
+
+async def test_those_who_were_answered_are_waited_for_until_they_have_come() -> None:
+    replica = Replica(0.4)
+    await replica.learn(4)
+    replica.come(2)
+    batch = asyncio.ensure_future(replica.formed.batch(16))
+    took = await replica.during(
+        batch, (0.008, lambda: replica.come(1)), (0.004, lambda: replica.come(3))
+    )
+    assert took == pytest.approx(0.012, abs=0.002)
+    assert len(batch.result()) == 6
+    assert replica.formed.gathered == pytest.approx(0.012, abs=0.002)
+
+
+async def test_those_who_do_not_come_are_not_waited_for_long() -> None:
+    replica = Replica(0.4)
+    await replica.learn(4)
+    replica.come(1)
+    batch = asyncio.ensure_future(replica.formed.batch(16))
+    assert await replica.during(batch) == pytest.approx(0.015, abs=0.002)
+    assert len(batch.result()) == 1
+
+
+async def test_a_replica_that_is_to_leave_waits_for_nobody() -> None:
+    replica = Replica(0.4)
+    await replica.learn(4)
+    replica.come(1)
+
+    def leave() -> None:
+        replica.goes_on = False
+        replica.rung.set()
+
+    batch = asyncio.ensure_future(replica.formed.batch(16))
+    assert await replica.during(batch, (0.005, leave)) == pytest.approx(0.005, abs=0.002)
+
+
+async def test_who_is_cancelled_while_company_is_awaited_is_not_run() -> None:
+    replica = Replica(0.4)
+    await replica.learn(4)
+    replica.come(1)
+    (lone,) = replica.queue.waiting
+    batch = asyncio.ensure_future(replica.formed.batch(16))
+
+    def cancel() -> None:
+        replica.formed.drop(lone)
+        replica.come(4)
+
+    await replica.during(batch, (0.005, cancel))
+    assert len(batch.result()) == 4
+
+
+async def early(replica: Replica, seconds: float) -> float | None:
+    """After how long of a batch of so many seconds the next was claimed, if it was."""
+    asked = len(replica.queue.asked)
+    if not replica.formed.looks_ahead(seconds):
+        return None
+    ahead = asyncio.ensure_future(replica.formed.meanwhile(4, seconds))
+    began = replica.clock.monotonic()
+    while not ahead.done() and replica.clock.monotonic() - began < seconds:
+        await replica.clock.advance(0.001)
+    ahead.cancel()
+    return replica.clock.monotonic() - began if len(replica.queue.asked) > asked else None
+
+
+async def test_a_full_batch_is_claimed_before_the_one_that_runs_has_ended() -> None:
+    replica = Replica(0.3)
+    replica.come(7)
+    assert await early(replica, 0.3) == pytest.approx(0.3 - EARLY, abs=0.002)
+    assert replica.formed.stocked
+    assert 0.0 < replica.formed.patience <= LONGEST_AHEAD
+    assert len(await replica.formed.batch(4)) == 4
+    # It needed no other claim; a batch that is not full gets what came since.
+    assert replica.queue.asked == [4]
+    assert await early(replica, 0.3) is not None
+    replica.come(1)
+    assert len(await replica.formed.batch(4)) == 4
+    assert replica.queue.asked == [4, 4, 1]
+
+
+@pytest.mark.parametrize("seconds", [0.9 * AHEAD, 1.1 * MOST_EARLY])
+async def test_nothing_is_claimed_early_where_it_would_gain_nothing(seconds: float) -> None:
+    replica = Replica(seconds)
+    replica.come(4)
+    assert await early(replica, seconds) is None
+
+
+async def test_nothing_is_claimed_early_before_a_batch_was_measured() -> None:
+    replica = Replica(0.3)
+    replica.formed.seconds = BatchTime.guessed(0.3, 0.0)
+    assert await early(replica, 0.3) is None
+
+
+async def test_a_claim_that_is_under_way_is_not_lost() -> None:
+    replica, commit = Replica(0.3), asyncio.Event()
+    replica.come(4)
+
+    async def slow(limit: int) -> list[Held]:
+        await commit.wait()
+        return await replica.queue.claim(limit)
+
+    replica.formed._claim = slow
+    ahead = asyncio.ensure_future(replica.formed.meanwhile(4, 0.3))
+    await replica.clock.advance(0.3)
+    ahead.cancel()
+    await asyncio.gather(ahead, return_exceptions=True)
+    rest = asyncio.ensure_future(replica.formed.emptied())
+    await asyncio.sleep(0)
+    commit.set()
+    assert len(await rest) == 4

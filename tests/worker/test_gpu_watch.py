@@ -15,7 +15,7 @@ from kinesphere.adapters.nvml import THROTTLES, Link, Memory, Nvml, NvmlUnavaila
 from kinesphere.core.idling import idles
 from kinesphere.core.replicas import Health, Placement, ReplicaState, Status
 from kinesphere.worker.gpu_watch import GpuWatch
-from kinesphere.worker.holding import cancelled
+from kinesphere.worker.last_words import cancelled
 from tests.clock import VirtualClock
 from tests.nvml import GB, UUID, gpu, machine, pynvml
 from tests.waiting import wait_until

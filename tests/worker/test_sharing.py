@@ -9,7 +9,7 @@ from kinesphere.core.jobs import Cancel, State
 from kinesphere.core.replicas import ReplicaState
 from kinesphere.ports import Record
 from kinesphere.service.jobs import Jobs
-from kinesphere.worker.holding import Seams
+from kinesphere.worker.held import Seams
 from kinesphere.worker.supervisor import Replica
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench

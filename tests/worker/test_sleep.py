@@ -15,8 +15,9 @@ from kinesphere.core.catalog import Stage
 from kinesphere.core.replicas import ReplicaState
 from kinesphere.engines.simulated import model
 from kinesphere.settings.simulated import SimulatedModel
+from kinesphere.worker.course import Post
 from kinesphere.worker.fleet import Fleet
-from kinesphere.worker.supervisor import Post, Replica
+from kinesphere.worker.supervisor import Replica
 from tests.servers import ServerProcess
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench, launch

@@ -3,15 +3,37 @@
 The batch is formed when the device becomes free, from what waits then. Waiting for more is worth
 it only where recent traffic says that more will come within a small part of the batch's own time:
 the fixed cost of a batch is then shared by more jobs, and nobody waits long for that.
+
+Two kinds of traffic say so: a high rate (`gather_seconds`), and callers that ask again as soon as
+they are answered, all together after each batch (`Returns`).
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
 GATHER_SHARE: Final = 0.05
 """The largest part of the expected batch time that a ready device may stand idle for company."""
 
+RETURN_SHARE: Final = 0.5
+"""The part of the time of a batch like the one that ended in which, from its end, those who were
+answered may be waited for."""
+
+RETURNING: Final = 0.75
+"""The part of those who were answered that must have come back after the latest batches. Random
+traffic keeps far below: of it no more come in RETURN_SHARE of a batch's time than that share of a
+batch, or the queue would grow for ever."""
+
+RETURN_GAIN: Final = 1.1
+"""How much more a device must be expected to do in its time for a wait. As (n + m) / (T(n + m) + τ)
+> n / T(n) is m T(n) > n (T(n + m) - T(n) + τ), all jobs together then also wait less: m are spared
+a batch, n are kept by τ and by what the m take."""
+
+RETURN_PATIENCE: Final = 1.5
+"""How much longer after the end than foreseen those who are expected are waited for."""
+
+RECENT_ENDS: Final = 8
 RECENT_ARRIVALS: Final = 32
 RECENT_SECONDS: Final = 60.0
 RECENT_BATCHES: Final = 24
@@ -61,6 +83,91 @@ class Arrivals:
         if len(recent) < 2:
             return 0.0
         return (len(recent) - 1) / max(now - recent[0], 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a batch may wait for: so many jobs more, for so many seconds at most."""
+
+    jobs: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _End:
+    """The end of a batch of `jobs`, and how long after it each job came, until the next end."""
+
+    at: float
+    jobs: int
+    offsets: list[float] = field(default_factory=list)
+
+    def returns(self, within: float) -> list[float]:
+        """The offsets of those that may be returns, in order: no more than were answered."""
+        return [each for each in sorted(self.offsets)[: self.jobs] if each <= within]
+
+
+class Returns:
+    """How soon callers ask again after their batch has ended, by the latest RECENT_ENDS batches.
+
+    All times are of one clock, the ledger's or one that goes like it: if it is behind, those who
+    return are not recognised; if it is ahead, they are waited for longer, until they have come.
+    """
+
+    def __init__(self) -> None:
+        self._ends: deque[_End] = deque(maxlen=RECENT_ENDS + 1)
+
+    def ended(self, at: float, jobs: int) -> None:
+        """Note that a batch of `jobs` left the device."""
+        self._ends.append(_End(at, jobs))
+
+    def came(self, at: float) -> None:
+        """Note that a job came; also long after, and in any order."""
+        for end in reversed(self._ends):
+            if at > end.at:
+                end.offsets.append(at - end.at)
+                return
+
+    def company(
+        self, now: float, waiting: int, limit: int, times: "BatchTime", each: float = 1.0
+    ) -> Company:
+        """What a batch of `waiting` jobs, which could start now, should wait for.
+
+        Args:
+            now: The time.
+            waiting: Jobs in the batch already, at least 1; all that came are noted.
+            limit: Jobs that one batch may hold.
+            times: What batches take.
+            each: What a job of the batch weighs.
+
+        Returns:
+            No jobs and 0 s where a wait is not expected to pay, as always where it is not the rule
+            that those who were answered come back.
+        """
+        nobody = Company(0, 0.0)
+        if waiting >= limit or len(self._ends) < 2:
+            return nobody
+        *before, last = self._ends
+        alone = times.seconds(waiting * each)
+        passed, longest = now - last.at, RETURN_SHARE * times.seconds(last.jobs * each)
+        if passed >= longest:
+            return nobody
+        # As if two more had been answered and had not come back: a few are no rule.
+        answered = 2 + sum(end.jobs for end in before)
+        offsets = sorted(offset for end in before for offset in end.returns(longest))
+        least = RETURN_GAIN * waiting / alone
+        best, wanted, patience = least, 0, 0.0
+        for number, offset in enumerate(offsets, 1):
+            share = number / answered
+            jobs = min(round(share * last.jobs) - len(last.offsets), limit - waiting)
+            if share < RETURNING or jobs <= 0:
+                continue
+            together = times.seconds((waiting + jobs) * each) + max(0.0, offset - passed)
+            rate = (waiting + jobs) / together
+            if rate > best:
+                best, wanted = rate, jobs
+            if rate > least:
+                patience = min(RETURN_PATIENCE * offset, longest) - passed
+        return Company(wanted, patience) if patience > 0.0 else nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ Adapters are judged by one contract suite a port, in `tests/contracts/`. Times a
 the epoch (UTC) unless a name says otherwise.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from kinesphere.ports.artifacts import (
     ArtifactMissing,
     Artifacts,
@@ -56,8 +59,21 @@ from kinesphere.ports.ledger import (
 )
 from kinesphere.ports.news import Bell, Feed, Hints, Progress
 from kinesphere.ports.outbox import Outbox
-from kinesphere.ports.releases import Releases
-from kinesphere.ports.replicas import Planned, Plans, Pools, PoolStatus, Presence
+
+if TYPE_CHECKING:
+    from kinesphere.ports.releases import Releases
+    from kinesphere.ports.replicas import Planned, Plans, Pools, PoolStatus, Presence
+
+_WHEN_ASKED_FOR: Final = {
+    "Releases": "releases",
+    "Planned": "replicas",
+    "Plans": "replicas",
+    "Pools": "replicas",
+    "PoolStatus": "replicas",
+    "Presence": "replicas",
+}
+"""With them come the policies of scaling and of releases: two thirds of what a replica's process
+would import, which needs neither."""
 
 __all__ = [
     "LINE_LOOK",
@@ -115,3 +131,12 @@ __all__ = [
     "TokensUnavailable",
     "Work",
 ]
+
+
+# Hidden from mypy, to which a module with it has every name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _WHEN_ASKED_FOR:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_WHEN_ASKED_FOR[name]}"), name)

@@ -14,7 +14,8 @@ class Record:
     """A stored event: `seq` grows with every event of the ledger and has no meaning but order.
 
     `job` is the job as the transaction left it, where the record comes from the one that committed
-    it: not to be changed, and None where the record was read or sent.
+    it, and mostly where the record was sent and is of a beginning or an end: not to be changed.
+    Otherwise None.
     """
 
     seq: int

@@ -37,15 +37,16 @@ from kinesphere.wiring import devices, parts
 from kinesphere.wiring.loops import Led, Loop, kept
 from kinesphere.wiring.platform import Platform
 from kinesphere.wiring.roles import Role, check
-from kinesphere.worker import supervisor
+from kinesphere.worker import course
+from kinesphere.worker.course import Post
 from kinesphere.worker.fleet import Fleet, Keeper
 from kinesphere.worker.gpu_watch import GpuWatch
-from kinesphere.worker.holding import Seams
+from kinesphere.worker.held import Seams
 from kinesphere.worker.pools import ReplicaPools
 from kinesphere.worker.presence import Announcer, Watch
 from kinesphere.worker.process import Launch
 from kinesphere.worker.status import Observer, Observers, Phases
-from kinesphere.worker.supervisor import Post, Replica
+from kinesphere.worker.supervisor import Replica
 
 if TYPE_CHECKING:
     pass
@@ -370,7 +371,7 @@ class _Building:
     def _replica(self, seams: Seams, pool: str, number: int) -> Replica:
         settings = self.settings
         model, stage = self.catalog.pools()[pool]
-        terms = supervisor.Terms(
+        terms = course.Terms(
             lease=settings.lease_seconds,
             poll=settings.poll_seconds,
             cancel_grace=settings.cancel_grace_seconds,

@@ -49,7 +49,7 @@ from kinesphere.worker.messages import (
     length,
     to_child,
 )
-from kinesphere.worker.setup import Brought, bring_up, resident_memory, taken
+from kinesphere.worker.setup import Brought, bring_up, resident_memory
 
 REPORT_EVERY: Final = 0.1
 """Seconds between two words about the progress of one piece of work."""
@@ -62,6 +62,9 @@ LONGEST_PHASE: Final = 80
 
 OOM_BIAS: Final = 500
 """Added to the kernel's out-of-memory score: the child goes before the server does."""
+
+READ_AT_ONCE: Final = 1 << 18
+"""Bytes that are asked for at once: a message with its length, and all that a pipe holds."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -77,6 +80,7 @@ class Channel:
     def __init__(self, source: int, sink: int) -> None:
         self._source = source
         self._sink = sink
+        self._read_ahead = bytearray()
         self._writing = threading.Lock()
 
     def receive(self) -> ToChild:
@@ -98,13 +102,15 @@ class Channel:
             os._exit(0)
 
     def _read(self, size: int) -> bytes:
-        data = bytearray()
+        data = self._read_ahead
         while len(data) < size:
-            piece = os.read(self._source, min(size - len(data), 1 << 20))
+            piece = os.read(self._source, READ_AT_ONCE)
             if not piece:
                 os._exit(0)
             data += piece
-        return bytes(data)
+        read = bytes(memoryview(data)[:size])
+        del data[:size]
+        return read
 
 
 class Desk:
@@ -203,7 +209,7 @@ def run_batch(engine: Engine, items: list[Item], desk: Desk) -> Sequence[Outcome
 
 def serve(brought: Brought, desk: Desk) -> None:
     """Run batches until told to stop, and return when everything has been answered."""
-    engine = brought.engine
+    engine, usage = brought.engine, brought.usage
     encoder = threading.Thread(target=desk.encode, name="encoder", daemon=True)
     encoder.start()
     while not isinstance(order := desk.orders.get(), Stop):
@@ -214,9 +220,10 @@ def serve(brought: Brought, desk: Desk) -> None:
         started = time.monotonic()
         outcomes = run_batch(engine, order.items, desk)
         seconds = time.monotonic() - started
+        used = usage.taken(seconds)
+        # Before any result: who has the next batch at hand sends it before he sees to these.
+        desk.channel.send(BatchEnded(seconds=seconds, memory=usage.resident, taken=used))
         desk.results.put((order.items, outcomes))
-        used = taken(engine, brought.device)
-        desk.channel.send(BatchEnded(seconds=seconds, memory=resident_memory(), taken=used))
         del order, outcomes
     desk.results.put(None)
     encoder.join()

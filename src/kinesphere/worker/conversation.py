@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 from kinesphere.core.failures import Failure
 from kinesphere.ports import Clock
-from kinesphere.worker.holding import Held, cancelled
+from kinesphere.worker.held import Held
+from kinesphere.worker.last_words import cancelled
 from kinesphere.worker.messages import (
     BatchEnded,
     Cancel,
@@ -35,6 +36,9 @@ from kinesphere.worker.process import Child
 
 LAST_WORDS: Final = 1.0
 """Seconds in which what a dead child had said is read to its end."""
+
+TURNS_TO_WAKE: Final = 3
+"""Turns of the event loop after which whoever waits in `batch_ended` has gone on, and one more."""
 
 log = logging.getLogger("kinesphere.worker")
 
@@ -105,6 +109,8 @@ class Conversation:
         self._batches: list[_Batch] = []
         self.overdue: _Batch | None = None
         self._stir: asyncio.Future[None] = loop.create_future()
+        self._rings: asyncio.Future[None] | None = None
+        self._rings_at = 0.0
         self.over = asyncio.create_task(self._read())
 
     @property
@@ -175,15 +181,18 @@ class Conversation:
         if self._stir.done():
             self._stir = asyncio.get_running_loop().create_future()
         waits: set[asyncio.Future[Any]] = {self.over, self._stir, *events}
-        timer = None
         if due is not None:
-            timer = asyncio.ensure_future(self._clock.sleep(due[0] - now))
-            waits.add(timer)
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if timer is not None:
-                timer.cancel()
+            waits.add(self._alarm(now, due[0]))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+
+    def _alarm(self, now: float, at: float) -> asyncio.Future[None]:
+        """Done at a time or before. Times are mostly put off, so one alarm does for many."""
+        if self._rings is None or self._rings.done() or self._rings_at > at:
+            if self._rings is not None:
+                self._rings.cancel()
+            self._rings = asyncio.ensure_future(self._clock.sleep(at - now))
+            self._rings_at = at
+        return self._rings
 
     async def stop(self, seconds: float) -> None:
         """Wait for the answers that are due, then have the child unload and exit, or kill it."""
@@ -201,7 +210,7 @@ class Conversation:
         if not self.over.done():
             self._child.kill()
             await asyncio.wait({self.over}, timeout=LAST_WORDS)
-        await cancelled(self.over)
+        await cancelled(self.over, *([] if self._rings is None else [self._rings]))
         how = await self._child.end()
         if self.cause is not None:
             how = self.cause.value
@@ -245,6 +254,10 @@ class Conversation:
         try:
             while (message := await self._child.receive()) is not None:
                 self._hear(message)
+                if isinstance(message, BatchEnded):
+                    # Results are read when the device has its next batch.
+                    for _ in range(TURNS_TO_WAKE):
+                        await asyncio.sleep(0)
         except Garbled as error:
             log.error("child: %s", error, extra={"action": "child_garbled"})
             self.cause = Cause.GARBLED

@@ -1,19 +1,28 @@
 """What a replica runs next: batches, formed of what waits now and what may be expected very soon.
 
-Where a batch takes milliseconds, several are claimed at once: a claim is a commit, and would cost
-more than the work.
+A claim is a commit. Where a batch takes milliseconds, several are claimed at once: the commits
+would cost more than the work. Where it takes longer, the next is claimed shortly before the one
+that runs is expected to end, so that the device need not wait for the commit.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from kinesphere.core.batching import Arrivals, BatchTime, gather_seconds
+from kinesphere.core.batching import Arrivals, BatchTime, Returns, gather_seconds
 from kinesphere.ports import Clock
-from kinesphere.worker.holding import Held
+from kinesphere.worker.held import Held
 
 AHEAD: Final = 0.05
 """Seconds of work that a replica claims at once. So long may a job wait for it though another is
 free, or run before a more urgent one that came after the claim."""
+
+EARLY: Final = 0.03
+"""Seconds before the expected end of a batch at which the next is claimed: a commit, and by how
+much batches differ."""
+
+MOST_EARLY: Final = 2.0
+"""Seconds of a batch beyond which a commit before the next is nothing."""
 
 LONGEST_AHEAD: Final = 1.0
 """Seconds after which what is not begun is another's again: a batch took longer than expected."""
@@ -23,10 +32,14 @@ MOST_AHEAD: Final = 32
 
 
 class Forming:
-    """Claims for one replica, by `claim`, and waits for company, by `pause`.
+    """Claims for one replica, by `claim`, and waits for company.
+
+    `news` waits for so many seconds or for a hint that there is work, and tells whether the replica
+    goes on.
 
     Attributes:
         seconds: What batches take, as measured.
+        gathered: Seconds for which the latest batch waited for company.
     """
 
     def __init__(
@@ -35,14 +48,19 @@ class Forming:
         seconds: BatchTime,
         claim: Callable[[int], Awaitable[list[Held]]],
         pause: Callable[[float], Awaitable[None]],
+        news: Callable[[float], Awaitable[bool]],
     ) -> None:
         self.seconds = seconds
+        self.gathered = 0.0
         self._clock = clock
         self._claim = claim
         self._pause = pause
+        self._news = news
         self._arrivals = Arrivals()
+        self._returns = Returns()
         self._stock: list[Held] = []
         self._claimed_at = 0.0
+        self._early: asyncio.Task[None] | None = None
 
     @property
     def patience(self) -> float:
@@ -56,20 +74,43 @@ class Forming:
 
     async def batch(self, limit: int) -> list[Held]:
         """The next batch, of at most `limit` jobs; or none."""
+        await self._settled()
+        self.gathered = 0.0
+        ahead = self._ahead(limit)
         if not self._stock:
-            self._stock = await self._claimed(limit * self._ahead(limit))
+            await self._stock_up(limit * ahead)
+        elif ahead == 1 and not self._stock[0].job.alone:
+            # What was claimed early, and what came since.
+            await self._stock_up(limit - len(self._stock))
         batch = self._taken(limit)
-        if not batch or batch[0].job.alone or self._stock:
+        if not batch or batch[0].job.alone or self._stock or len(batch) == limit:
             return batch
-        rate = self._arrivals.rate(self._clock.now())
-        seconds = gather_seconds(len(batch), limit, rate, self.seconds.seconds(weight(batch)))
-        if seconds > 0.0:
-            # Back where it can be dropped meanwhile.
-            self._stock = batch
-            await self._pause(seconds)
-            self._stock += await self._claimed(limit - len(batch))
-            batch = self._taken(limit)
-        return batch
+        # Back where it can be dropped meanwhile.
+        self._stock = batch
+        began = self._clock.monotonic()
+        await self._gather(limit)
+        self.gathered = self._clock.monotonic() - began
+        return self._taken(limit)
+
+    def looks_ahead(self, expected: float) -> bool:
+        """Whether there is more to do while a batch runs that is `expected` to take so long."""
+        measured = bool(self.seconds.measured)
+        return self.stocked or (measured and AHEAD <= expected <= MOST_EARLY)
+
+    async def meanwhile(self, limit: int, left: float) -> None:
+        """While a batch runs that is expected to end in `left` seconds: claim the next before.
+
+        Returns at once where there is a stock. May be cancelled at any time: what is being claimed
+        then is part of the stock.
+        """
+        if not self._stock:
+            await self._clock.sleep(left - EARLY)
+            self._early = asyncio.ensure_future(self._stock_up(limit))
+            await asyncio.shield(self._early)
+
+    def ended(self, jobs: int) -> None:
+        """Take note that a batch of `jobs` has left the device."""
+        self._returns.ended(self._clock.now(), jobs)
 
     def put_back(self, batch: list[Held]) -> None:
         """Take note of a batch that was formed and not begun."""
@@ -80,10 +121,32 @@ class Forming:
         if held in self._stock:
             self._stock.remove(held)
 
-    def emptied(self) -> list[Held]:
+    async def emptied(self) -> list[Held]:
         """All that was not begun, which is then another's to settle."""
+        await self._settled()
         stock, self._stock = self._stock, []
         return stock
+
+    async def _gather(self, limit: int) -> None:
+        """Wait for company, where it is expected."""
+        waiting, load, now = len(self._stock), weight(self._stock), self._clock.now()
+        company = self._returns.company(now, waiting, limit, self.seconds, load / waiting)
+        if company.jobs:
+            await self._joined(company.jobs, company.seconds, limit)
+            return
+        rate = self._arrivals.rate(now)
+        seconds = gather_seconds(waiting, limit, rate, self.seconds.seconds(load))
+        if seconds > 0.0:
+            await self._pause(seconds)
+            await self._stock_up(limit - len(self._stock))
+
+    async def _joined(self, jobs: int, seconds: float, limit: int) -> None:
+        """Claim as they come, until `jobs` have come or `seconds` have passed."""
+        until, wanted = self._clock.monotonic() + seconds, min(limit, len(self._stock) + jobs)
+        while (left := until - self._clock.monotonic()) > 0.0 and 0 < len(self._stock) < wanted:
+            if not await self._news(left):
+                return
+            await self._stock_up(limit - len(self._stock))
 
     def _ahead(self, limit: int) -> int:
         """Batches to claim at once."""
@@ -102,12 +165,21 @@ class Forming:
         batch, self._stock = self._stock[:size], self._stock[size:]
         return batch
 
-    async def _claimed(self, limit: int) -> list[Held]:
+    async def _settled(self) -> None:
+        """Wait for a claim that is under way."""
+        early, self._early = self._early, None
+        if early is not None:
+            await early
+
+    async def _stock_up(self, limit: int) -> None:
+        if limit <= 0:
+            return
         self._claimed_at = self._clock.monotonic()
         claimed = await self._claim(limit)
         for held in claimed:
             self._arrivals = self._arrivals.seen(held.job.ready_at)
-        return claimed
+            self._returns.came(held.job.ready_at)
+        self._stock += claimed
 
 
 def weight(batch: list[Held]) -> float:

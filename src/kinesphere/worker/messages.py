@@ -151,7 +151,7 @@ class BatchEnded(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """From the child: the device is free. Seconds in `run`, and resident memory in bytes.
 
     `taken` is the most that the batch took on the device, in bytes, or None.
-    Done and Failed of its work may come before or after it, while the next batch is running.
+    Done and Failed of its work come after it, also while the next batch is running.
     """
 
     seconds: float

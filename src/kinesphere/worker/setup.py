@@ -18,16 +18,50 @@ SHORTEST_PHASE: Final = 1e-6
 """Seconds below which the rest of a phase is rounding."""
 
 
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at the memory while batches are short."""
+
+LONG_BATCH: Final = 0.05
+"""Seconds of a batch after which a look at the memory, a fraction of a millisecond, is nothing."""
+
+
 class NoProfileFits(Exception):
     """None of the engine's profiles fits the device, and why not, for each."""
 
 
+class Usage:
+    """What an engine takes: after each batch if it tells by itself, else often enough.
+
+    Attributes:
+        resident: Bytes of this process in main memory at the last look.
+    """
+
+    def __init__(self, engine: Engine, device: Device) -> None:
+        self.resident = resident_memory()
+        self._told = engine.peak_device_bytes if isinstance(engine, TellsMemory) else None
+        self._device = device
+        self._looked = time.monotonic()
+
+    def taken(self, seconds: float | None = None) -> int | None:
+        """Bytes taken on the device at their peak, by a batch of so many seconds if one is given.
+
+        None where nobody tells, and where the driver has to be asked and was asked just now.
+        """
+        now = time.monotonic()
+        look = seconds is None or seconds >= LONG_BATCH or now - self._looked >= LOOK_EVERY
+        if look:
+            self.resident, self._looked = resident_memory(), now
+        told = self._told() if self._told is not None else self._device.taken() if look else None
+        # Whoever has nothing to tell says 0, and no engine takes that little.
+        return told or None
+
+
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """An engine that is loaded and warm, its device, and what to say of it."""
+    """An engine that is loaded and warm, what it takes, and what to say of it."""
 
     engine: Engine
-    device: Device
+    usage: Usage
     ready: Ready
 
 
@@ -52,12 +86,13 @@ def bring_up(order: Load, open_device: Callable[[str], Device] = Device.open) ->
     if order.formats:
         import_module("kinesphere.worker.clips").warm_up(order.formats)
     warm = time.monotonic()
+    usage = Usage(engine, device)
     told = engine.set_up() if isinstance(engine, TellsSetUp) else SetUp()
     room = device.room
     ready = Ready(
         load_seconds=loaded - began,
         warm_seconds=warm - loaded,
-        memory=resident_memory(),
+        memory=usage.resident,
         phases={
             "look": looked - began,
             "import": imported - looked,
@@ -71,12 +106,12 @@ def bring_up(order: Load, open_device: Callable[[str], Device] = Device.open) ->
             total=room.total,
             free=room.free,
             unified=room.unified,
-            taken=taken(engine, device),
+            taken=usage.taken(),
             host_peak=peak_memory() or None,
         ),
         sleeps=isinstance(engine, Sleeps),
     )
-    return Brought(engine, device, ready)
+    return Brought(engine, usage, ready)
 
 
 def chosen(order: Load, room: Room) -> Fitted | None:
@@ -95,13 +130,6 @@ def chosen(order: Load, room: Room) -> Fitted | None:
         raise NoProfileFits(f"no profile fits {room.name or order.device}: {found}")
     _say(found.profile, found.batch_limit, room)
     return found
-
-
-def taken(engine: Engine, device: Device) -> int | None:
-    """Bytes that the engine took on its device since this was last asked, at their peak."""
-    told = engine.peak_device_bytes() if isinstance(engine, TellsMemory) else device.taken()
-    # Whoever has nothing to tell says 0, and no engine takes that little.
-    return told or None
 
 
 def resident_memory() -> int:

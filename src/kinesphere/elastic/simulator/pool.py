@@ -11,6 +11,7 @@ from kinesphere.core.batching import (
     RECENT_BATCHES,
     Arrivals,
     BatchTime,
+    Returns,
     gather_seconds,
 )
 from kinesphere.core.scaling.division import Hardware, Standing, asked, unit
@@ -41,7 +42,7 @@ class Machine:
 
     __slots__ = (
         "batch", "began", "busy", "ended", "expected", "idle_since", "initial", "lost_at", "name",
-        "ordered", "phase", "ready", "tier",
+        "ordered", "phase", "ready", "returns", "tier",
     )  # fmt: skip
 
     def __init__(self, name: str, tier: Tier, ordered: float, ready: float) -> None:
@@ -52,6 +53,7 @@ class Machine:
         self.initial = False
         self.phase = Phase.STARTING
         self.batch: list[Entry] = []
+        self.returns = Returns()
         self.began = self.expected = self.idle_since = ready
         self.busy = 0.0
         self.lost_at: float | None = None
@@ -123,8 +125,8 @@ class PoolState:
     def form(self, machine: Machine, now: float) -> float:
         """Claim a batch for a free replica; returns how long it should wait for company."""
         limit = self.pool.service.batch_limit
-        machine.batch = self.queue.claim(limit)
-        self.running += len(machine.batch)
+        machine.batch = []
+        self._claim(machine, limit)
         self.idle.pop(machine.name, None)
         self._count(now, busy=1)
         machine.phase = Phase.BUSY
@@ -132,8 +134,12 @@ class PoolState:
         size = len(machine.batch)
         if size == limit:
             return 0.0
-        rate = Arrivals(tuple(self._recent)).rate(now)
-        seconds = gather_seconds(size, limit, rate, self._batch_time.seconds(size))
+        company = machine.returns.company(now, size, limit, self._batch_time)
+        if company.jobs:
+            seconds = company.seconds
+        else:
+            rate = Arrivals(tuple(self._recent)).rate(now)
+            seconds = gather_seconds(size, limit, rate, self._batch_time.seconds(size))
         machine.expected = now + seconds
         return seconds
 
@@ -141,9 +147,7 @@ class PoolState:
         """Start the batch, with what came meanwhile; returns when it will end."""
         room = self.pool.service.batch_limit - len(machine.batch)
         if room:
-            more = self.queue.claim(room)
-            self.running += len(more)
-            machine.batch += more
+            self._claim(machine, room)
         expected, actual = self.service.fixed, self.pool.service.fixed
         for entry in machine.batch:
             estimate = entry.arrival.estimate
@@ -153,6 +157,15 @@ class PoolState:
         machine.expected = now + expected / machine.tier.speed
         return now + actual / machine.tier.speed
 
+    def _claim(self, machine: Machine, limit: int) -> None:
+        """Have a replica claim up to `limit` jobs more."""
+        claimed = self.queue.claim(limit)
+        self.running += len(claimed)
+        machine.batch += claimed
+        if self.pool.service.batch_limit > 1:
+            for entry in claimed:
+                machine.returns.came(entry.arrival.at)
+
     def finish(self, machine: Machine, now: float) -> list[Entry]:
         """The batch is done; returns it."""
         batch, machine.batch = machine.batch, []
@@ -160,6 +173,7 @@ class PoolState:
         machine.busy += seconds
         self.running -= len(batch)
         self._count(now, busy=-1)
+        machine.returns.ended(now, len(batch))
         self._measured.append((len(batch), seconds * machine.tier.speed))
         self._stale = True
         return batch
