@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 
 from kinesphere.adapters.clock import SystemClock
 from kinesphere.adapters.feed_redis import OUTBOX, Paces, RedisFeed
-from kinesphere.adapters.feed_wire import decoded, encoded
+from kinesphere.adapters.feed_wire import JOB_LIMIT, decoded, encoded
 from kinesphere.adapters.ledger_tail import REMEMBERED, Tail, last
-from kinesphere.core.jobs import Event, EventKind
+from kinesphere.core.failures import Failure
+from kinesphere.core.jobs import ArtifactRef, Event, EventKind, Job, Moved, State
 from kinesphere.ports import Feed, LedgerUnavailable, Progress, Record
 from tests.contracts.feed import FeedContract, heard, progress, record
 from tests.waiting import wait_until
@@ -421,6 +423,44 @@ def test_news_arrive_as_they_were(records: list[Record], told: list[Progress]) -
     assert news.origin == "me"
     assert news.records() == records
     assert list(news.progress) == told
+
+
+ENDED = Job(
+    id="01JOB",
+    task="motion",
+    model="choreo",
+    model_version="1",
+    user="ada",
+    request={"prompt": "wave", "seed": 7, "parts": [1.5, None, {"left": True}]},
+    pools=("choreo.a", "choreo.b"),
+    created_at=1.0,
+    ready_at=1.5,
+    stage=1,
+    state=State.FAILED,
+    failure=Failure("OUT_OF_MEMORY", "It did not fit."),
+    artifacts=(ArtifactRef("01JOB/1/a.bvh", "a.bvh", "text/plain", 3, "0" * 64),),
+    moved=Moved("01OTHER", 3),
+)
+
+
+def sent(kind: EventKind, job: Job, instead: bytes = b"") -> Job | None:
+    """The job that arrives with news of it, or with what was sent instead."""
+    message = encoded("me", [Record(1, job.id, 1.0, Event(kind), job)], ())
+    return decoded(message.replace(b'"user"', instead or b'"user"')).records()[0].job
+
+
+def test_a_job_goes_along_with_its_beginning_and_its_end() -> None:
+    for kind in EventKind:
+        told = kind in {"submitted", "succeeded", "failed", "cancelled", "expired"}
+        assert sent(kind, ENDED) == (ENDED if told else None)
+    news = decoded(encoded("me", [Record(1, "01JOB", 1.0, Event(EventKind.FAILED), ENDED)], ()))
+    assert news.records(lambda job_id: job_id == "01OTHER")[0].job is None
+    assert sent(EventKind.FAILED, replace(ENDED, notes={"long": "x" * JOB_LIMIT})) is None
+
+
+@pytest.mark.parametrize("instead", [b'"whom"', b'"user":1,"user"', b'"more":1,"user"'])
+def test_a_job_of_another_release_is_left_to_the_ledger(instead: bytes) -> None:
+    assert sent(EventKind.FAILED, ENDED, instead) is None
 
 
 # ------------------------------------------------------------------------- another process

@@ -84,20 +84,28 @@ async def test_a_waiter_that_left_takes_no_ring(hints: CeleryHints) -> None:
     assert await hints.wait("choreo", 20) is True
 
 
-async def test_hints_stay_with_the_broker_while_all_are_busy(
+async def test_one_hint_stays_with_the_broker_while_all_are_busy(
     hints: CeleryHints, broker: RedisServer
 ) -> None:
+    async def kept() -> bool:
+        return await asyncio.to_thread(broker.command, "LLEN", queue_name("choreo")) == 1
+
     hints.ring("choreo")
     assert await hints.wait("choreo", 20) is True
     # Nobody waits now: the replica that was woken is at work.
     hints.ring("choreo")
-    hints.ring("choreo")
+    await until(kept)
+    for _ in range(100):
+        hints.ring("choreo")
+        hints.ring("relief.shape")
 
-    async def two_kept() -> bool:
-        kept = await asyncio.to_thread(broker.command, "LLEN", queue_name("choreo"))
-        return kept == 2
+    async def all_sent() -> bool:
+        return bool(await asyncio.to_thread(broker.command, "LLEN", queue_name("relief.shape")))
 
-    await until(two_kept)
+    await until(all_sent)
+    assert await kept()
+    assert await hints.wait("choreo", 20) is True
+    assert await hints.wait("choreo", 0.3) is False
 
 
 async def test_another_process_takes_what_this_one_leaves(

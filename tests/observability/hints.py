@@ -16,16 +16,17 @@ from kinesphere.adapters.metrics import Metrics
 from kinesphere.core.catalog import Catalog
 from kinesphere.http.probes import probing
 
-HINTS: Final = 3
+POOLS: Final = ("choreo", "relief.shape", "relief.texture")
+HINTS: Final = len(POOLS)
 
 
 @contextmanager
 def hints_page() -> Iterator[str]:
     """The address of its probes."""
     with redis_server() as redis:
-        bell = CeleryBell(create_celery(redis.url, ["choreo"]))
-        for _ in range(HINTS):
-            bell.ring("choreo")
+        bell = CeleryBell(create_celery(redis.url, POOLS))
+        for pool in POOLS:
+            bell.ring(pool)
         told: list[str] = []
         ready, over = threading.Event(), threading.Event()
         server = threading.Thread(target=lambda: asyncio.run(_serve(redis.url, told, ready, over)))
@@ -42,7 +43,7 @@ def hints_page() -> Iterator[str]:
 async def _serve(
     redis: str, told: list[str], ready: threading.Event, over: threading.Event
 ) -> None:
-    depth = HintDepth(redis, ["choreo"])
+    depth = HintDepth(redis, POOLS)
 
     async def read() -> Reading:
         return Reading(backlogs={}, redis_queue=await depth.length())

@@ -51,7 +51,7 @@ DASHBOARD: Final = Dashboard(
             ),
             Panel(
                 "Hints in Redis", "short", (Query("max(redis_queue_length)", "hints"),),
-                "They only wake replicas, and expire after seconds: the queue is in the ledger. "
+                "They only wake replicas, and a pool has few: the queue is in the ledger. "
                 "None without Redis as the broker.", kind="stat",
             ),
             Panel(

@@ -77,6 +77,10 @@ class EmbeddedFeed:
         """See the port."""
         return self._latest.get(job_id)
 
+    def listened(self, job_id: str) -> bool:
+        """Whether somebody hears the news of this job."""
+        return None in self._listeners or job_id in self._listeners
+
     def _tell(self, item: Record | Progress, topics: tuple[str | None, ...]) -> None:
         for topic in topics:
             for listener in self._listeners.get(topic, ()):

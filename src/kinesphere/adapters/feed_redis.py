@@ -237,7 +237,7 @@ class RedisFeed:
             if news.origin != self._origin:
                 for progress in news.progress:
                     self._here.progress(progress)
-                self._hear(news.records())
+                self._hear(news.records(self._here.listened))
 
     def _tell_trouble(self, error: Exception) -> None:
         if not self._away:

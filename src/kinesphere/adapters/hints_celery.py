@@ -1,16 +1,19 @@
 """Hints over Celery, by any broker that it speaks: a task that carries only the id of a job.
 
-Celery rings the bell and no more. A hint is acknowledged before anything is done about it, is not
-kept by the broker, and expires after a few seconds: the ledger is asked that often anyway. So none
-of what Celery may do to a message (lose it, repeat it, deliver it an hour later) can harm a job.
+Celery rings the bell and no more. A hint is acknowledged before anything is done about it, and is
+not kept by the broker on disk: the ledger is asked now and then anyway. So none of what Celery may
+do to a message (lose it, repeat it, deliver it an hour later) can harm a job.
+
+One hint that nobody has taken is as good as many: whoever takes it asks the ledger, and rings again
+if that gave a whole batch. So a pool's queue holds one, or a few that were sent at the same moment.
 """
 
 import asyncio
 import logging
 import os
 import threading
-from collections import Counter, deque
-from collections.abc import Coroutine, Iterable
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -22,16 +25,6 @@ from kombu import Exchange, Queue
 from kinesphere.ports import Clock
 
 HINT: Final = "kinesphere.hint"
-ECHO: Final = "kinesphere.echo"
-EXPIRES: Final = 4.0
-"""Seconds that a hint is worth delivering: twice the default time after which replicas look."""
-
-TOGETHER: Final = 16
-"""Most hints for one pool that are sent at once; whoever takes a whole batch rings again."""
-
-QUEUE_LIMIT: Final = 1_000
-"""Hints that a broker keeps for one pool, where it can be told."""
-
 PAUSE: Final = 1.0
 """Seconds before a broker that could not be reached is tried again."""
 
@@ -62,8 +55,7 @@ def create_celery(url: str, pools: Iterable[str]) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_queues=[
-            Queue(name, Exchange(name), name, message_ttl=EXPIRES, max_length=QUEUE_LIMIT)
-            for name in map(queue_name, pools)
+            Queue(name, Exchange(name), name, max_length=1) for name in map(queue_name, pools)
         ],
         task_create_missing_queues=False,
         task_acks_late=False,
@@ -87,12 +79,42 @@ def create_celery(url: str, pools: Iterable[str]) -> Celery:
     return app
 
 
+def untaken(app: Celery) -> Callable[[str], bool]:
+    """Tells of a pool whether a hint that nobody has taken waits in Redis.
+
+    A tenth of what it costs to send one. Always False of other brokers, which keep one by their own
+    account of `max_length`, and when Redis does not answer.
+    """
+    url = str(app.conf.broker_url)
+    if not url.startswith("redis"):
+        return lambda _: False
+    # Other brokers do without.
+    from redis import Redis, RedisError  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
+    client = Redis.from_url(url, **_TIMES, retry=Retry(NoBackoff(), 0))
+
+    def waits(pool: str) -> bool:
+        try:
+            # kombu keeps a queue as a list of its name.
+            return bool(client.llen(queue_name(pool)))
+        except (RedisError, OSError):
+            return False
+
+    return waits
+
+
 class CeleryBell:
-    """Sends hints from a thread of its own, so that whoever rings is never held up."""
+    """Sends hints from a thread of its own, so that whoever rings is never held up.
+
+    A hint has a number: how many rings it stands for, and so how many replicas it may wake.
+    """
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._rung: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
+        self._untaken = untaken(app)
+        self._rung: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
         self._closing = threading.Event()
         self._well = True
         self._thread = threading.Thread(target=self._run, name="hints-bell", daemon=True)
@@ -100,11 +122,7 @@ class CeleryBell:
 
     def ring(self, pool: str, job_id: str = "") -> None:
         """See `kinesphere.ports.Hints.ring`."""
-        self._rung.put((HINT, pool, job_id))
-
-    def echo(self, pool: str) -> None:
-        """Send what only proves to a consumer of `pool` that it can hear."""
-        self._rung.put((ECHO, pool, ""))
+        self._rung.put((pool, job_id))
 
     def close(self) -> None:
         """Send nothing more."""
@@ -118,25 +136,20 @@ class CeleryBell:
             with suppress(Empty):
                 while True:
                     rung.append(self._rung.get_nowait())
-            sent: Counter[str] = Counter()
-            for name, pool, job_id in filter(None, rung):
-                sent[pool] += 1
-                if sent[pool] > TOGETHER:
+            jobs: dict[str, list[str]] = {}
+            for pool, job_id in filter(None, rung):
+                jobs.setdefault(pool, []).append(job_id)
+            for pool, job_ids in jobs.items():
+                if self._untaken(pool):
                     continue
-                if not self._send(name, pool, job_id):
+                if not self._send(pool, job_ids[-1], len(job_ids)):
                     # What was rung meanwhile is as lost: replicas will look by themselves.
                     self._closing.wait(PAUSE)
                     break
 
-    def _send(self, name: str, pool: str, job_id: str) -> bool:
+    def _send(self, pool: str, job_id: str, number: int) -> bool:
         try:
-            self._app.send_task(
-                name,
-                args=[job_id] if name == HINT else [],
-                queue=queue_name(pool),
-                expires=EXPIRES,
-                retry=False,
-            )
+            self._app.send_task(HINT, args=[job_id, number], queue=queue_name(pool), retry=False)
         # Whatever a broker's client raises, a hint is worth no more than a line in the log.
         except Exception as error:
             self._tell(f"hints are not sent: {error}", well=False)
@@ -154,9 +167,9 @@ class CeleryBell:
 class CeleryHints:
     """See `kinesphere.ports.Hints`. For a process that serves the replicas of one pool.
 
-    A Celery worker with a solo pool runs in a thread. Its task hands one hint to a waiting
-    replica and returns when a replica waits again: while all are busy, hints stay with the
-    broker, for the replicas of other processes.
+    A Celery worker with a solo pool runs in a thread. Its task hands a hint to waiting replicas and
+    returns when a replica waits again: while all are busy, hints stay with the broker, for the
+    replicas of other processes.
     """
 
     def __init__(self, app: Celery, pool: str, clock: Clock) -> None:
@@ -171,7 +184,6 @@ class CeleryHints:
         self._asked: float | None = None
         self._leaving = threading.Event()
         app.task(name=HINT, shared=False, ignore_result=True)(self._hint_taken)
-        app.task(name=ECHO, shared=False, ignore_result=True)(self._echo_taken)
         self._thread = threading.Thread(target=self._consume, name="hints-consumer", daemon=True)
         self._thread.start()
 
@@ -215,15 +227,15 @@ class CeleryHints:
 
     # ------------------------------------------------------------------------- on the event loop
 
-    async def _hand_over(self) -> None:
-        """Give a hint to a waiting replica, and return when another waits."""
+    async def _hand_over(self, number: int) -> None:
+        """Give a hint to so many waiting replicas, one at least, and return when another waits."""
         self._heard = self._clock.monotonic()
         await self._waited_for()
-        while self._waiters:
+        while self._waiters and number > 0:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(True)
-                break
+                number -= 1
         await self._waited_for()
         self._heard = self._clock.monotonic()
 
@@ -231,9 +243,6 @@ class CeleryHints:
         while not (self._waiters or self._leaving.is_set()):
             self._hungry.clear()
             await self._hungry.wait()
-
-    async def _hear(self) -> None:
-        self._heard = self._clock.monotonic()
 
     def _listen_to_silence(self) -> None:
         """Have a consumer that hears nothing prove that it could; replace it when it does not."""
@@ -243,7 +252,7 @@ class CeleryHints:
         elif self._asked is None:
             # A replica that was busy heard nothing either: only now is there an answer to expect.
             self._asked = now
-            self._bell.echo(self._pool)
+            self._bell.ring(self._pool)
         elif now - self._asked > ANSWER:
             self._asked, self._heard = None, now
             _log.warning("no hints arrive; connecting anew", extra={"action": "hints.silent"})
@@ -251,12 +260,9 @@ class CeleryHints:
 
     # ------------------------------------------------------------------------- on Celery's thread
 
-    def _hint_taken(self, job_id: str) -> None:
+    def _hint_taken(self, job_id: str, number: int) -> None:
         _log.debug("hint", extra={"action": "hints.taken", "job_id": job_id})
-        self._on_loop(self._hand_over())
-
-    def _echo_taken(self) -> None:
-        self._on_loop(self._hear())
+        self._on_loop(self._hand_over(number))
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -266,6 +272,9 @@ class CeleryHints:
             work.close()
 
     def _consume(self) -> None:
+        # A line for each hint that comes, and one when it is done, which the ledger knows better.
+        for name in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         # Celery runs tasks of the application that is current in the thread.
         self._app.set_default()
         self._app.set_current()
