@@ -419,3 +419,23 @@ def test_connections_that_die_leave_nothing_half_done(server: str, database: Eng
         over.set()
         killer.join()
     check_accounts(server, database)
+
+
+def test_reads_go_on_when_every_connection_was_cut(server: str, database: Engine) -> None:
+    async def read(ledger: SqlLedger) -> list[str]:
+        job = new_job()
+        await ledger.submit(job)
+        # Each of the readers has a connection that it keeps.
+        await asyncio.gather(*(ledger.get(job.id) for _ in range(8)), ledger.line(job))
+        with database.begin() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        found = await asyncio.gather(*(ledger.get(job.id) for _ in range(8)))
+        await ledger.line(job)
+        return [each.id for each in found if each is not None]
+
+    assert asyncio.run(_opened(server, read)) == [new_job().id] * 8

@@ -5,6 +5,7 @@ what comes while every thread is busy, is handed over together.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
@@ -12,8 +13,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 THREADS: Final = 4
 """Groups under way at most: a disk syncs several files in the time of one."""
 
+FEWEST: Final = 2
 GROUP: Final = 8
-"""Most of one group: so many wait for each other."""
+"""So many are handed over together, if there are: threads that have nothing to do share what
+waits, but none of them is woken for a single one while another takes more."""
 
 Result = TypeVar("Result")
 
@@ -27,6 +30,7 @@ class BatchedExecutor:
     def __init__(self) -> None:
         self._waiting: deque[_Task] = deque()
         self._busy = 0
+        self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -44,14 +48,23 @@ class BatchedExecutor:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                size = min(GROUP, len(self._waiting))
-                group = [self._waiting.popleft() for _ in range(size)]
-                outcomes = await asyncio.to_thread(_done, [work for work, _ in group])
+                group = self._group()
+                self._under_way += 1
+                try:
+                    outcomes = await asyncio.to_thread(_done, [work for work, _ in group])
+                finally:
+                    self._under_way -= 1
                 for (_, answer), outcome in zip(group, outcomes, strict=True):
                     _settle(answer, *outcome)
         finally:
             # In the same turn in which it finds nothing more: what comes next begins another.
             self._busy -= 1
+
+    def _group(self) -> Sequence[_Task]:
+        """The share of one of those that are not in a thread."""
+        share = math.ceil(len(self._waiting) / (self._busy - self._under_way))
+        size = min(max(share, FEWEST), GROUP, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(size)]
 
 
 def _settle(answer: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from kinesphere.adapters import migrations
 from kinesphere.adapters.documents import detached
-from kinesphere.adapters.sql import operations, readings
+from kinesphere.adapters.sql import direct, operations, readings
 from kinesphere.adapters.sql.engines import (
     BUSY_SECONDS,
     READING,
@@ -51,8 +51,13 @@ from kinesphere.ports import (
 
 READERS: Final = 4
 KEY_SECONDS: Final = 86_400.0
+CUT_SECONDS: Final = 1.0
+"""Within these, whoever finds that a connection was cut tries the next."""
+
+NOW: Final = select(func.extract("epoch", func.clock_timestamp()))
 
 Result = TypeVar("Result")
+_Reading: TypeAlias = Callable[[Connection], Result]
 
 
 class SqlLedger:
@@ -70,6 +75,8 @@ class SqlLedger:
         self._key_seconds = key_seconds
         self._writing = writing
         self._reading = reading
+        # For PostgreSQL, where the beginning and the end of a transaction are questions too.
+        self._singly = reading.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = Writer(writing, self._begun, announce)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._looks = (
@@ -107,7 +114,7 @@ class SqlLedger:
         except (DBAPIError, migrations.Outdated) as error:
             writing.dispose()
             raise LedgerUnavailable(str(error)) from error
-        reading = create_readers(url, READERS, busy_seconds)
+        reading = create_readers(url, READERS, busy_seconds, ping=False)
         return cls(writing, reading, clock, announce, key_seconds)
 
     async def submit(
@@ -236,18 +243,19 @@ class SqlLedger:
         self._opened()
         return await self._writer.write(run, reads)
 
-    async def _read(self, read: Callable[[Connection], Result]) -> Result:
+    async def _read(self, read: Callable[[Connection], Result], *, single: bool = False) -> Result:
         self._opened()
         loop = asyncio.get_running_loop()
+        asking = self._alone if single and self._looks is None else self._in_snapshot
         try:
-            return await loop.run_in_executor(self._readers, self._in_snapshot, read)
+            return await loop.run_in_executor(self._readers, self._tried, asking, read)
         except DBAPIError as error:
             raise LedgerUnavailable(str(error)) from error
 
     async def _look(self, read: Callable[[Connection], Result], *, single: bool = False) -> Result:
         """Read what an index finds, by a `single` statement or several that see one state."""
         if self._looks is None:
-            return await self._read(read)
+            return await self._read(read, single=single)
         self._opened()
         try:
             with self._looks.single() if single else self._looks.begin() as connection:
@@ -256,8 +264,28 @@ class SqlLedger:
             # Where there is something to wait for, a thread waits.
             return await self._read(read)
 
-    def _in_snapshot(self, read: Callable[[Connection], Result]) -> Result:
+    def _tried(
+        self, asking: Callable[[_Reading[Result]], Result], read: _Reading[Result]
+    ) -> Result:
+        """What is read; where connections that were kept are no longer good, by a new one.
+
+        A server that is back tells so at once. One that says nothing is not asked again.
+        """
+        until = self._clock.monotonic() + CUT_SECONDS
+        for _ in range(READERS):
+            try:
+                return asking(read)
+            except DBAPIError as error:
+                if not error.connection_invalidated or self._clock.monotonic() > until:
+                    raise
+        return asking(read)
+
+    def _in_snapshot(self, read: _Reading[Result]) -> Result:
         with self._reading.begin() as connection:
+            return read(connection)
+
+    def _alone(self, read: _Reading[Result]) -> Result:
+        with self._singly.connect() as connection:
             return read(connection)
 
     def _begun(self, connection: Connection) -> Transaction:
@@ -271,6 +299,4 @@ class SqlLedger:
         """The ledger's time: with PostgreSQL the server's, which all its users share."""
         if connection.dialect.name == "sqlite":
             return self._clock.now()
-        return float(
-            connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one()
-        )
+        return float(direct.scalar(connection, NOW))

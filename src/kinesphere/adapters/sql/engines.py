@@ -76,9 +76,15 @@ def _prepare(connection: Any, record: Any) -> None:
     record.info["slot"] = row[0] if row else connection.info.backend_pid % _SLOTS
 
 
-def create_readers(url: str, size: int, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """An engine whose transactions each see one state of the whole ledger."""
-    engine = _create(url, size, busy_seconds)
+def create_readers(
+    url: str, size: int, busy_seconds: float = BUSY_SECONDS, *, ping: bool = True
+) -> Engine:
+    """An engine whose transactions each see one state of the whole ledger.
+
+    With `ping` PostgreSQL is asked each time whether a connection that was kept is still good;
+    without, whoever reads has to try again.
+    """
+    engine = _create(url, size, busy_seconds, ping=ping)
     if engine.dialect.name != "sqlite":
         return engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -164,11 +170,11 @@ class Transactions:
         return self._kept
 
 
-def _create(url: str, size: int, busy_seconds: float) -> Engine:
+def _create(url: str, size: int, busy_seconds: float, *, ping: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         patient = parsed.set(query={**CONNECTING, **parsed.query})
-        return create_engine(patient, pool_size=size, max_overflow=0, pool_pre_ping=True)
+        return create_engine(patient, pool_size=size, max_overflow=0, pool_pre_ping=ping)
     engine = create_engine(
         url,
         pool_size=size,
