@@ -1,6 +1,7 @@
 """`kinesphere serve`, and the processes of a cluster: `api`, `worker`, `sweeper`, `db upgrade`."""
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine
@@ -13,6 +14,7 @@ import uvloop
 from kinesphere.adapters import logs
 from kinesphere.adapters.folder import FolderBusy
 from kinesphere.adapters.secret import SecretDamaged
+from kinesphere.cli import USUAL
 from kinesphere.cli.exits import Exit, configured, leave
 from kinesphere.engines.catalog import CatalogError, served
 from kinesphere.http.limits import UnknownRoute
@@ -109,6 +111,7 @@ def _run(process: Coroutine[Any, Any, None]) -> None:
 
 def _begun(what: str) -> Callable[[str], None]:
     def tell(url: str) -> None:
+        gc.set_threshold(*USUAL)
         facts = {"action": f"{what}.begun", "url": url}
         _log.info("%s begun%s", what, f", probes at {url}" if url else "", extra=facts)
 
@@ -116,6 +119,7 @@ def _begun(what: str) -> Callable[[str], None]:
 
 
 def _tell(settings: Settings, url: str) -> None:
+    gc.set_threshold(*USUAL)
     if settings.log_format == "json":
         facts = {"action": "server.listening", "url": url, "data": str(settings.data)}
         _log.info("listening on %s", url, extra=facts)
