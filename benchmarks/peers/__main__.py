@@ -10,12 +10,21 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.peers import report
 from benchmarks.peers.targets import TARGETS
-from benchmarks.peers.workloads import WORKLOADS, Bench
+from benchmarks.peers.workloads import WORKLOADS, Bench, Figures
+
+LIMIT: Final = 280.0
+"""Seconds that one workload may take of one target, so that all of them fit in 40 minutes."""
+
+
+async def _within(seconds: float, measuring: Awaitable[Figures]) -> Figures:
+    async with asyncio.timeout(seconds):
+        return await measuring
 
 
 def main() -> None:
@@ -37,7 +46,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="peers-") as folder:
                 bench = Bench(target, Path(folder))
                 try:
-                    found = asyncio.run(WORKLOADS[name](bench))
+                    found = asyncio.run(_within(LIMIT, WORKLOADS[name](bench)))
                 except (TimeoutError, OSError) as error:
                     found = {"failed": f"{type(error).__name__}: {error}"}
             took = round(time.perf_counter() - began, 1)

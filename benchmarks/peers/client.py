@@ -7,9 +7,13 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
 from benchmarks.peers.target import Ask
+
+UNANSWERED: Final = 30.0
+"""Seconds after the time for asking that an answer may still take."""
 
 
 @dataclass(slots=True)
@@ -82,7 +86,10 @@ class Connection:
 
 
 async def closed_loop(url: str, asks: "asyncio.Queue[Ask]", clients: int, seconds: float) -> Told:
-    """So many clients ask one after the other, until the time is over or nothing is left to ask."""
+    """So many clients ask one after the other, until the time is over or nothing is left to ask.
+
+    An answer that has not come by then is waited for, but not for ever.
+    """
     told = Told()
     began = time.perf_counter()
 
@@ -99,6 +106,11 @@ async def closed_loop(url: str, asks: "asyncio.Queue[Ask]", clients: int, second
         finally:
             await connection.close()
 
-    await asyncio.gather(*(client() for _ in range(clients)))
+    tasks = [asyncio.create_task(client()) for _ in range(clients)]
+    done, hung = await asyncio.wait(tasks, timeout=seconds + UNANSWERED)
     told.elapsed = time.perf_counter() - began
+    for task in hung:
+        task.cancel()
+        told.note("unanswered", told.elapsed)
+    await asyncio.gather(*done)
     return told

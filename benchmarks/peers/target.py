@@ -80,6 +80,8 @@ class Target:
         submit: Asks, and is answered at once; None where nothing of the kind exists.
         worker: The name of the process whose child, or which itself, runs the engine; "" where it
             is a child of the only one.
+        redelivery: Seconds within which it takes up again, by its own settings, what a process of
+            it held that was killed; 0 where it never does.
         servers: Makes the servers that it needs; their time and memory count as its own.
         settings: Further variables.
     """
@@ -92,6 +94,7 @@ class Target:
     requirements: tuple[str, ...] = ()
     servers: Callable[[], AbstractContextManager[Servers]] = lambda: nullcontext(Servers())
     worker: str = ""
+    redelivery: float = 0.0
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def installed(self) -> Path:
@@ -149,6 +152,10 @@ class Running:
                     filled, cwd=HERE / "apps", env=environment, stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, start_new_session=True,
                 )  # fmt: skip
+
+    def named(self) -> dict[str, int]:
+        """The process ids of what was started, by name."""
+        return {name: process.pid for name, process in self._processes.items()}
 
     def tree(self) -> list[psutil.Process]:
         """Every process of it that lives, with the servers that it needs."""

@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,15 +17,22 @@ Figures = dict[str, Any]
 W1_CLIENTS: Final = (1, 16, 64)
 W1_SECONDS: Final = 8.0
 W2_CLIENTS: Final = (1, 8, 32, 64)
-W2_SECONDS: Final = 12.0
+W2_SECONDS: Final = 10.0
 DEVICE: Final = Load(fixed=0.20, per_job=0.02, batch=16)
 LIMIT: Final = 16 / (0.20 + 16 * 0.02)
 """Jobs a second of a device whose every batch is full: 30.8."""
 BURST: Final = 500
+W3_SECONDS: Final = 120.0
 CRASHED: Final = 200
 CRASH: Final = Load(per_job=0.1)
-PATIENCE: Final = 150.0
-"""Seconds without an end after which a workload counts what there is."""
+W4_SECONDS: Final = 60.0
+STARTED_WITHIN: Final = 120.0
+W7_SECONDS: Final = 100.0
+QUIET: Final = 15.0
+"""Seconds in which nothing is finished, after which a workload counts what there is."""
+
+WAITED_FOR: Final = 120.0
+"""Longest time until a target takes up again what was lost that is waited for, in seconds."""
 
 
 class Bench:
@@ -51,16 +58,17 @@ class Bench:
             queue.put_nowait((make or self.target.call)(str(next(self.jobs))))
         return queue
 
-    async def answered(self, made: Running, within: float = 120.0) -> float:
-        """Seconds until it answers a call."""
+    async def answered(self, made: Running, within: float = STARTED_WITHIN) -> float:
+        """Seconds until it answers a call. Raises TimeoutError."""
         began = time.perf_counter()
         while time.perf_counter() - began < within:
             connection = Connection(made.setup.url)
             try:
-                status, _ = await connection.ask(self.target.call(str(next(self.jobs))))
+                async with asyncio.timeout(within - (time.perf_counter() - began)):
+                    status, _ = await connection.ask(self.target.call(str(next(self.jobs))))
                 if status == 200:
                     return time.perf_counter() - began
-            except (OSError, EOFError):
+            except (OSError, EOFError):  # a time that is over is an OSError too
                 pass
             finally:
                 await connection.close()
@@ -117,7 +125,7 @@ async def w3(bench: Bench) -> Figures:
         asks = bench.asks(BURST, make)
         began = time.perf_counter()
         asking = asyncio.create_task(
-            closed_loop(made.setup.url, asks, 64 if bench.target.submit else BURST, PATIENCE)
+            closed_loop(made.setup.url, asks, 64 if bench.target.submit else BURST, W3_SECONDS)
         )
         finished = await _grown(done, before + BURST, began)
         told = await asking
@@ -130,38 +138,48 @@ async def w3(bench: Bench) -> Figures:
 
 
 async def w4(bench: Bench) -> Figures:
-    """Crash: 200 jobs, a worker killed at a quarter, everything at a half and started again."""
+    """Crash: 200 jobs, a worker killed at a quarter, everything at a half and started again.
+
+    What is not done is lost once nothing was finished for `quiet_s` seconds after that: the time
+    in which the target itself would take it up again, where that is worth waiting for, and more.
+    """
+    again_after = bench.target.redelivery
+    quiet = QUIET + (again_after if again_after <= WAITED_FOR else 0.0)
     with bench.running(CRASH, counted=True) as made:
         await bench.answered(made)
         done = made.setup.folder / "done.txt"
         before = len(_lines(done))
         first = next(bench.jobs) + 1
+        jobs = {str(number) for number in range(first, first + CRASHED)}
         asks = bench.asks(CRASHED, bench.target.submit or bench.target.call)
         clients = 64 if bench.target.submit else CRASHED
-        asking = asyncio.create_task(closed_loop(made.setup.url, asks, clients, PATIENCE))
+        asking = asyncio.create_task(closed_loop(made.setup.url, asks, clients, W4_SECONDS))
         if bench.target.submit:
-            told = await asking
+            await asking
         began = time.perf_counter()
         await _grown(done, before + CRASHED // 4, began)
         made.kill_worker()
-        await _grown(done, before + CRASHED // 2, time.perf_counter(), still=15.0)
+        await _grown(done, before + CRASHED // 2, time.perf_counter())
         made.kill()
-        killed = time.perf_counter()
-        half = len(_lines(done))
+        killed, half = time.perf_counter(), len(_lines(done))
+        told = await asking
         made.start()
-        again = await _grown(done, half + 1, killed)
-        await _settled(done, {str(n) for n in range(first, first + CRASHED)})
-        ended = time.perf_counter()
-        if not bench.target.submit:
-            asking.cancel()
-            told = Told()
-    runs = Counter(line for line in _lines(done) if first <= int(line) < first + CRASHED)
+        # Where nothing is left to do, only a new request shows that it works again.
+        fresh = asyncio.create_task(bench.answered(made))
+        again = await _grown(done, half + 1, killed, still=STARTED_WITHIN)
+        with suppress(TimeoutError):
+            await fresh
+        ended = await _settled(done, jobs, quiet)
+    runs = Counter(line for line in _lines(done) if line in jobs)
     return {
+        "accepted" if bench.target.submit else "answered": len(told.seconds),
         "executed": len(runs),
         "lost": CRASHED - len(runs),
         "run_twice": sum(1 for count in runs.values() if count > 1),
         "working_again_s": None if again is None else round(again, 1),
         "all_done_s": round(ended - began, 1) if len(runs) == CRASHED else None,
+        "quiet_s": quiet,
+        "taken_up_again_s": again_after or None,
         "refused": told.refused,
     }
 
@@ -190,7 +208,7 @@ async def w7(bench: Bench) -> Figures:
         for _ in range(100):
             for job in jobs:
                 queue.put_nowait(bench.target.call(job))
-        return _figures(await closed_loop(made.setup.url, queue, 64, PATIENCE))
+        return _figures(await closed_loop(made.setup.url, queue, 64, W7_SECONDS))
 
 
 WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W7": w7}
@@ -200,7 +218,7 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-async def _grown(path: Path, lines: int, began: float, still: float = PATIENCE) -> float | None:
+async def _grown(path: Path, lines: int, began: float, still: float = QUIET) -> float | None:
     """Seconds since `began` until the record has so many lines; None if it stops growing."""
     length, changed = len(_lines(path)), time.perf_counter()
     while length < lines:
@@ -212,12 +230,15 @@ async def _grown(path: Path, lines: int, began: float, still: float = PATIENCE) 
     return time.perf_counter() - began
 
 
-async def _settled(path: Path, jobs: Iterable[str]) -> None:
-    """Return when all these are done, or nothing has happened for long."""
-    wanted, length, changed = set(jobs), 0, time.perf_counter()
-    while not wanted <= set(lines := _lines(path)):
-        if len(lines) != length:
-            length, changed = len(lines), time.perf_counter()
-        if time.perf_counter() - changed > PATIENCE / 2:
-            return
+async def _settled(path: Path, jobs: Set[str], quiet: float) -> float:
+    """When the last of these jobs was done, known once none was for `quiet` seconds."""
+    lines, done, last = 0, 0, time.perf_counter()
+    changed = last
+    while (now := time.perf_counter()) - changed < quiet:
+        record = [line for line in _lines(path) if line in jobs]
+        if len(record) != lines:
+            lines, changed = len(record), now
+        if len(found := set(record)) != done:
+            done, last = len(found), now
         await asyncio.sleep(0.05)
+    return last

@@ -8,8 +8,10 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 from engine import Engine
 
-broker = RedisBroker(url=os.environ["PEERS_REDIS"])
-broker.add_middleware(Results(backend=RedisBackend(url=os.environ["PEERS_REDIS"])))
+# The client of Redis gives up after 5 s if not told otherwise; a result may take longer.
+REDIS = os.environ["PEERS_REDIS"] + "?socket_timeout=660"
+broker = RedisBroker(url=REDIS)
+broker.add_middleware(Results(backend=RedisBackend(url=REDIS)))
 dramatiq.set_broker(broker)
 _engine: Engine | None = None
 

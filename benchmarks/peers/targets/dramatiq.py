@@ -21,5 +21,7 @@ DRAMATIQ = Target(
     call=plain("/call"),
     submit=plain("/submit"),
     worker="worker",
+    # After 60 s without a heartbeat, by one command in a thousand that looks for such workers.
+    redelivery=60.0,
     servers=redis,
 )

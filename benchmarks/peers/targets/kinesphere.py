@@ -45,6 +45,8 @@ KINESPHERE = Target(
     commands=_commands,
     call=lambda job: _motion(job, Prefer="wait=600"),
     submit=_motion,
+    # A lease, the look for lapsed ones, and that of an idle replica.
+    redelivery=9.0 + 1.0 + 2.0,
     settings={
         "KINESPHERE_MODELS": "shared",
         # One machine asks here, and more than one user would.
