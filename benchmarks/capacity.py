@@ -147,7 +147,10 @@ async def of_postgres(url: str, rounds: int) -> dict[str, float]:
     """See `Costs`."""
     folder = parse_qs(urlsplit(url).query)["host"][0]
     # Workers are processes, which do not share a commit.
-    ledgers = [await SqlLedger.open(url, SystemClock(), EmbeddedFeed()) for _ in range(AT_ONCE)]
+    # As those of workers, which nearly all processes of a large platform are.
+    ledgers = [
+        await SqlLedger.open(url, SystemClock(), EmbeddedFeed(), readers=1) for _ in range(AT_ONCE)
+    ]
     engine = create_engine(url)
 
     def wal() -> float:
@@ -250,9 +253,11 @@ def works() -> tuple[Work, ...]:
 # -------------------------------------------------------------------------- what it comes to
 
 
-def needs(devices: int, work: Work, costs: Costs, given: "Given") -> dict[str, float]:
-    """Of a fleet that is always busy, a process a device."""
-    api_cpu_ms = given.api_cpu_ms
+def needs(devices: int, work: Work, costs: Costs, api_cpu_ms: float) -> dict[str, float]:
+    """Of a fleet that is always busy, a process a device.
+
+    `api_cpu_ms` is processor time of an API for a request, measured elsewhere.
+    """
     settings = Settings()
     jobs = devices / work.device_seconds
     apis = max(2.0 if devices > 1 else 1.0, jobs * work.requests * api_cpu_ms / 1e3 / 0.7)
@@ -262,12 +267,12 @@ def needs(devices: int, work: Work, costs: Costs, given: "Given") -> dict[str, f
         jobs * costs.job_ms
         + devices * costs.announce_ms / presence.RENEW
         + devices * costs.extend_ms / (settings.lease_seconds / 3.0)
-        + processes * costs.tail_ms / feed_redis.Paces().check
+        + watching * costs.tail_ms / feed_redis.Paces().check
         + watching * devices * costs.watched_row_ms / WATCH_SECONDS
     )
     messages = jobs * work.events
-    hearing = watching if given.deaf_workers else processes
-    redis_us = messages * (costs.published_us + hearing * costs.delivered_us)
+    # Workers hear of cancellations alone.
+    redis_us = messages * (costs.published_us + watching * costs.delivered_us)
     return {
         "jobs_a_second": jobs,
         "api_cores": jobs * work.requests * api_cpu_ms / 1e3,
@@ -283,31 +288,18 @@ def needs(devices: int, work: Work, costs: Costs, given: "Given") -> dict[str, f
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What was measured elsewhere, and what if.
-
-    Attributes:
-        api_cpu_ms: Processor time of an API for a request.
-        deaf_workers: Whether news go to APIs and sweepers alone; today every process hears them.
-    """
-
-    api_cpu_ms: float
-    deaf_workers: bool
-
-
 def bottleneck(need: dict[str, float], servers: Servers) -> tuple[str, float]:
     """What is used up first, and how much of it, 1 being all."""
     shares = {name: need[name] / most for name, most in asdict(servers).items()}
     return max(shares.items(), key=lambda each: each[1])
 
 
-def cell(work: Work, costs: Costs, servers: Servers, given: Given) -> int:
+def cell(work: Work, costs: Costs, servers: Servers, api_cpu_ms: float) -> int:
     """The largest fleet with which nothing is used by more than 70 %."""
     least, most = 1, 1_000_000
     while most - least > 1:
         middle = (least + most) // 2
-        used = bottleneck(needs(middle, work, costs, given), servers)[1]
+        used = bottleneck(needs(middle, work, costs, api_cpu_ms), servers)[1]
         least, most = (middle, most) if used <= 0.7 else (least, middle)
     return least
 
@@ -351,25 +343,23 @@ def main() -> None:
     told.add_argument("--api-cpu-ms", type=float, default=11.0, help="W1 of docs/benchmarks.md")
     told.add_argument("--postgres-sessions", type=int, default=Servers().postgres_sessions)
     told.add_argument("--sessions", type=int, help="of a process, in place of those measured")
-    told.add_argument("--deaf-workers", action="store_true", help="news go to APIs alone")
     told.add_argument("--tables", action="store_true")
     asked = told.parse_args()
     costs = known(asked.costs) if asked.costs else asyncio.run(measured(asked.rounds))
     costs = replace(costs, sessions=asked.sessions or costs.sessions)
     servers = Servers(postgres_sessions=asked.postgres_sessions)
-    given = Given(asked.api_cpu_ms, asked.deaf_workers)
     fleets: dict[str, Any] = {}
     for work in works():
         found: dict[str, dict[str, float | str]] = {}
         for devices in FLEETS:
-            need = needs(devices, work, costs, given)
+            need = needs(devices, work, costs, asked.api_cpu_ms)
             name, share = bottleneck(need, servers)
             found[str(devices)] = {
                 **{key: round(value, 4) for key, value in need.items()},
                 "first used up": f"{name.replace('_', ' ')}, {share:,.1%}",
             }
-        largest = cell(work, costs, servers, given)
-        limit, _ = bottleneck(needs(largest, work, costs, given), servers)
+        largest = cell(work, costs, servers, asked.api_cpu_ms)
+        limit, _ = bottleneck(needs(largest, work, costs, asked.api_cpu_ms), servers)
         fleets[work.name] = {
             "work": asdict(work),
             "needs": found,

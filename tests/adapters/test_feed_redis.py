@@ -114,6 +114,21 @@ class TestRedisFeedAlone(FeedContract):
 # -------------------------------------------------------------------------- between processes
 
 
+async def test_who_minds_cancellations_alone_hears_nothing_else_of_others(
+    server: RedisServer, past: Past
+) -> None:
+    (one,) = feeds_of(server, past, 1)
+    channel = f"test-{next(_channels) - 1}"
+    worker = RedisFeed(server.url, SystemClock(), past, channel, QUICK, cancelled_only=True)
+    ended = record(3, "b", EventKind.CANCELLED)
+    async with running(one, worker), one.listen() as first, worker.listen() as second:
+        one.publish(past.commit(record(1), record(2, "b"), ended))
+        assert await soon(second, 1) == [ended]
+        worker.publish(past.commit(record(4)))
+        assert await soon(second, 1) == [record(4)]
+        assert await soon(first, 4) == [record(1), record(2, "b"), ended, record(4)]
+
+
 async def test_news_reach_every_process_once(server: RedisServer, past: Past) -> None:
     one, two, three = feeds_of(server, past, 3)
     async with (

@@ -91,3 +91,15 @@ class FeedContract:
         feed.publish([record(2, kind=kind)])
         assert feed.latest("a") is None
         assert feed.latest("b") == progress(0.9, "b")
+
+    async def test_an_end_is_remembered_until_it_is_none(self, feed: Feed) -> None:
+        assert feed.end("a") is None
+        feed.publish([record(1), record(2, kind=EventKind.FAILED)])
+        assert feed.end("a") == record(2, kind=EventKind.FAILED)
+        feed.publish([record(3, kind=EventKind.REVIVED)])
+        assert feed.end("a") is None
+
+    async def test_the_latest_ends_are_remembered(self, feed: Feed) -> None:
+        ends = [record(seq, f"job {seq}", EventKind.SUCCEEDED) for seq in range(1, 1_003)]
+        feed.publish(ends)
+        assert [feed.end("job 2"), feed.end("job 3")] == [None, ends[2]]

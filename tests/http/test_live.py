@@ -385,7 +385,7 @@ async def test_frames_that_nobody_could_take_are_dropped(tmp_path: Path) -> None
         service, caller = platform.service, Caller("ada")
         ask = MotionAsk(prompt="wave", duration=1.0, seed=1)
         job = (await service.intake.motion(ask, caller)).job
-        job = await service.jobs.wait(job.id, caller, 30.0)
+        job = await service.jobs.wait(job, caller, 30.0)
         loop = asyncio.get_running_loop()
         told: list[dict[str, Any]] = []
         counted: Counter[str] = Counter()

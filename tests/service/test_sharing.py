@@ -233,7 +233,7 @@ async def test_a_follower_is_told_of_the_run_through_every_heir(place: Place) ->
 async def test_a_follower_can_be_waited_for(place: Place) -> None:
     await place.ask()
     follower = await place.ask(caller=BOB)
-    waiting = asyncio.create_task(place.service.jobs.wait(follower.id, BOB, 60.0))
+    waiting = asyncio.create_task(place.service.jobs.wait(follower, BOB, 60.0))
     await asyncio.sleep(0)
     await place.make()
     assert (await waiting).state is State.SUCCEEDED

@@ -51,7 +51,8 @@ class BatchedExecutor:
                 group = self._group()
                 self._under_way += 1
                 try:
-                    outcomes = await asyncio.to_thread(_done, [work for work, _ in group])
+                    works = [work for work, _ in group]
+                    outcomes = await asyncio.get_running_loop().run_in_executor(None, _done, works)
                 finally:
                     self._under_way -= 1
                 for (_, answer), outcome in zip(group, outcomes, strict=True):

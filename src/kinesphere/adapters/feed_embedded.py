@@ -13,6 +13,9 @@ from kinesphere.ports import Progress, Record
 BEHIND: Final = 1_000
 """Items that a listener may be behind before it loses some."""
 
+ENDS: Final = 1_000
+"""Ends that are remembered."""
+
 REMEMBERED: Final = 10_000
 """Jobs whose progress is remembered; a word that comes after a job's end would stay for ever."""
 
@@ -57,12 +60,18 @@ class EmbeddedFeed:
     def __init__(self) -> None:
         self._listeners: defaultdict[str | None, set[_Listener]] = defaultdict(set)
         self._latest: OrderedDict[str, Progress] = OrderedDict()
+        self._ends: OrderedDict[str, Record] = OrderedDict()
 
     def publish(self, records: Sequence[Record]) -> None:
         """See the port."""
         for record in records:
             if record.event.kind in _ENDS:
                 self._latest.pop(record.job_id, None)
+                self._ends[record.job_id] = record
+                if len(self._ends) > ENDS:
+                    self._ends.popitem(last=False)
+            elif record.event.kind is EventKind.REVIVED:
+                self._ends.pop(record.job_id, None)
             self._tell(record, (record.job_id, None))
 
     def progress(self, progress: Progress) -> None:
@@ -76,6 +85,10 @@ class EmbeddedFeed:
     def latest(self, job_id: str) -> Progress | None:
         """See the port."""
         return self._latest.get(job_id)
+
+    def end(self, job_id: str) -> Record | None:
+        """See the port."""
+        return self._ends.get(job_id)
 
     def listened(self, job_id: str) -> bool:
         """Whether somebody hears the news of this job."""

@@ -6,6 +6,9 @@
 
 Redis is told after the listeners here, and nothing waits for it. It keeps nothing: whatever it
 loses is read from the ledger, by `seq`, which also says that something was lost.
+
+Cancellations go by a channel of their own as well. A worker needs no other news of others, and of
+workers there are many: all news to all of them would grow with the square of the platform.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ from redis.exceptions import RedisError
 from kinesphere.adapters.feed_embedded import REMEMBERED, EmbeddedFeed
 from kinesphere.adapters.feed_wire import decoded, encoded
 from kinesphere.adapters.ledger_tail import Past, Tail
+from kinesphere.core.jobs import EventKind
 from kinesphere.ports import Clock, LedgerUnavailable, Progress, Record
 
 OUTBOX: Final = 10_000
@@ -81,14 +85,22 @@ class RedisFeed:
         past: Past,
         channel: str = "kinesphere",
         paces: Paces = Paces(),
+        *,
+        cancelled_only: bool = False,
     ) -> None:
-        """`channel` is the name that processes of one platform share."""
+        """`channel` is the name that processes of one platform share.
+
+        With `cancelled_only`, of other processes only cancellations are heard; and those not that
+        come while Redis is away, of which a worker learns when it renews its leases.
+        """
         self.own = EmbeddedFeed()
         self.connected = False
         self._url = url
         self._clock = clock
         self._past = past
         self._channel = f"{channel}:news"
+        self._cancelled = f"{channel}:cancelled"
+        self._cancelled_only = cancelled_only
         self._paces = paces
         self._origin = secrets.token_hex(8)
         self._here = EmbeddedFeed()
@@ -124,6 +136,10 @@ class RedisFeed:
         """See the port."""
         return self._here.latest(job_id)
 
+    def end(self, job_id: str) -> Record | None:
+        """See the port."""
+        return self._here.end(job_id)
+
     @asynccontextmanager
     async def listen(
         self, job_id: str | None = None
@@ -143,7 +159,8 @@ class RedisFeed:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._persist(self._send))
             tasks.create_task(self._persist(self._receive))
-            tasks.create_task(self._follow())
+            if not self._cancelled_only:
+                tasks.create_task(self._follow())
 
     async def _persist(self, converse: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
         """Begin a conversation with Redis again and again, ever less often while it fails."""
@@ -178,12 +195,24 @@ class RedisFeed:
                     records = tuple(islice(self._records, AT_A_TIME))
                     progress = tuple(self._progress.values())
                     self._progress.clear()
-                    message = self._encoded(records, progress)
-                    if message is not None:
-                        await redis.publish(self._channel, message)
-                        _obey()
+                    await self._publish(redis, self._channel, records, progress)
+                    cancelled = [r for r in records if r.event.kind is EventKind.CANCELLED]
+                    if cancelled:
+                        await self._publish(redis, self._cancelled, cancelled)
                     self._sent(records)
                 self._outgoing.clear()
+
+    async def _publish(
+        self,
+        redis: "Redis",
+        channel: str,
+        records: Sequence[Record],
+        progress: Sequence[Progress] = (),
+    ) -> None:
+        message = self._encoded(records, progress)
+        if message is not None:
+            await redis.publish(channel, message)
+            _obey()
 
     def _encoded(self, records: Sequence[Record], progress: Sequence[Progress]) -> bytes | None:
         try:
@@ -202,7 +231,7 @@ class RedisFeed:
 
     async def _receive(self) -> NoReturn:
         async with self._client() as redis, redis.pubsub() as news:
-            await news.subscribe(self._channel)
+            await news.subscribe(self._cancelled if self._cancelled_only else self._channel)
             asked = False
             try:
                 while True:
@@ -249,6 +278,9 @@ class RedisFeed:
     # ------------------------------------------------------------------------- from the ledger
 
     def _hear(self, records: Sequence[Record]) -> None:
+        if self._cancelled_only:
+            self._here.publish(records)
+            return
         gaps = self._tail.gaps
         self._here.publish(self._tail.hear(records))
         if self._tail.gaps and not gaps:

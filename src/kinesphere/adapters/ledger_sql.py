@@ -50,6 +50,8 @@ from kinesphere.ports import (
 )
 
 READERS: Final = 4
+"""Threads that read, each with a connection of its own as soon as it is needed."""
+
 KEY_SECONDS: Final = 86_400.0
 CUT_SECONDS: Final = 1.0
 """Within these, whoever finds that a connection was cut tries the next."""
@@ -69,7 +71,9 @@ class SqlLedger:
         reading: Engine,
         clock: Clock,
         announce: Feed,
+        *,
         key_seconds: float = KEY_SECONDS,
+        readers: int = READERS,
     ) -> None:
         self._clock = clock
         self._key_seconds = key_seconds
@@ -78,7 +82,7 @@ class SqlLedger:
         # For PostgreSQL, where the beginning and the end of a transaction are questions too.
         self._singly = reading.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = Writer(writing, self._begun, announce)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ledger-reader")
         self._looks = (
             Transactions(reading, READING, busy_seconds=0.0)
             if reading.dialect.name == "sqlite"
@@ -100,13 +104,14 @@ class SqlLedger:
         busy_seconds: float = BUSY_SECONDS,
         key_seconds: float = KEY_SECONDS,
         upgrade: bool = True,
+        readers: int = READERS,
     ) -> "SqlLedger":
         """The ledger at a SQLAlchemy URL, its tables made or brought up to date.
 
         `busy_seconds`: how long SQLite waits for another process's transaction. `key_seconds`: how
-        long an idempotency key is known. Without `upgrade` the tables must be there, of this
-        version's schema or of a later one. Raises LedgerUnavailable when they are not, or the
-        database cannot be opened.
+        long an idempotency key is known. `readers`: how much may be read at once. Without `upgrade`
+        the tables must be there, of this version's schema or of a later one. Raises
+        LedgerUnavailable when they are not, or the database cannot be opened.
         """
         writing = create_writer(url, busy_seconds)
         try:
@@ -114,8 +119,8 @@ class SqlLedger:
         except (DBAPIError, migrations.Outdated) as error:
             writing.dispose()
             raise LedgerUnavailable(str(error)) from error
-        reading = create_readers(url, READERS, busy_seconds, ping=False)
-        return cls(writing, reading, clock, announce, key_seconds)
+        reading = create_readers(url, readers, busy_seconds, ping=False)
+        return cls(writing, reading, clock, announce, key_seconds=key_seconds, readers=readers)
 
     async def submit(
         self, job: Job, key: IdempotencyKey | None = None, missing: Collection[str] = ()

@@ -49,7 +49,7 @@ async def accepted_answer(
     if wait is not None:
         seconds = min(wait, at.wait_limit)
         if not job.ended:
-            job = await at.service.jobs.wait(job.id, caller, seconds)
+            job = await at.service.jobs.wait(job, caller, seconds)
         headers["Preference-Applied"] = f"wait={seconds:g}"
     if not job.ended and eta is not None:
         headers["Retry-After"] = str(max(1, math.ceil(eta.seconds)))

@@ -102,7 +102,7 @@ async def generate(
 
 
 async def _finished(at: Gateway, job: Job, caller: Caller) -> Job:
-    ended = await at.service.jobs.wait(job.id, caller, at.wait_limit)
+    ended = await at.service.jobs.wait(job, caller, at.wait_limit)
     if ended.state is State.SUCCEEDED:
         return ended
     if not ended.ended and at.service.intake.closed:

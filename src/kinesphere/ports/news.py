@@ -61,6 +61,10 @@ class Feed(Protocol):
         """The last progress told of a job that has not ended since, if known here."""
         ...
 
+    def end(self, job_id: str) -> Record | None:
+        """The event that a job ended by, if it was told here lately: one of the last 1,000."""
+        ...
+
     def listen(
         self, job_id: str | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator["Record | Progress"]]:

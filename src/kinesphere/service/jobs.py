@@ -96,19 +96,23 @@ class Jobs:
             ) from None
         return () if gone is None else (*gone.inputs, *gone.artifacts)
 
-    async def wait(self, job_id: str, caller: Caller, seconds: float) -> Job:
-        """The job when it has ended, or as it stands after `seconds` or when the server stops."""
-        async with self._feed.listen(job_id) as news:
-            job = await self.get(job_id, caller)
-            if job.ended:
-                return job
-            async with self._patience(seconds):
-                async for item in news:
-                    if isinstance(item, Record) and item.event.kind in _LAST:
-                        if item.job is not None and item.job.ended:
-                            return item.job
-                        break
-            return await self.get(job_id, caller)
+    async def wait(self, job: Job, caller: Caller, seconds: float) -> Job:
+        """A job that was submitted here just now, when it has ended.
+
+        Or as it stands after `seconds`, or when the server stops.
+        """
+        async with self._feed.listen(job.id) as news:
+            # It may have ended between the commit and now.
+            last = self._feed.end(job.id)
+            if last is None:
+                async with self._patience(seconds):
+                    async for item in news:
+                        if isinstance(item, Record) and item.event.kind in _LAST:
+                            last = item
+                            break
+        if last is not None and last.job is not None and last.job.ended:
+            return last.job
+        return await self.get(job.id, caller)
 
     async def follow(
         self, job_id: str, caller: Caller, after: int = 0

@@ -18,7 +18,7 @@ from kinesphere.adapters.folder import owned
 from kinesphere.adapters.hints_embedded import EmbeddedHints
 from kinesphere.adapters.job_log import JobLog
 from kinesphere.adapters.job_news import JobNews, Teller
-from kinesphere.adapters.ledger_sql import SqlLedger
+from kinesphere.adapters.ledger_sql import READERS, SqlLedger
 from kinesphere.adapters.metric_gauges import WINDOW, Reading
 from kinesphere.adapters.metric_replicas import Rent
 from kinesphere.adapters.metrics import Metrics
@@ -133,7 +133,9 @@ class _Building:
             stack.enter_context(owned(settings.data))
         self.tracing = parts.tracing(settings, clock, self.role, self.name, stack)
         feed = self._feed()
-        self.ledger = await parts.ledger(settings, clock, feed)
+        # Of workers there are many, each of which reads next to nothing.
+        readers = 1 if self.role is Role.WORKER else READERS
+        self.ledger = await parts.ledger(settings, clock, feed, readers)
         stack.push_async_callback(self.ledger.close)
         if self.alone:
             # We own the folder, so whoever held a job is no more.
@@ -273,7 +275,12 @@ class _Building:
     def _feed(self) -> Feed:
         if self.alone:
             return EmbeddedFeed()
-        shared = parts.shared_feed(self.settings, self.clock, lambda: self.ledger)
+        shared = parts.shared_feed(
+            self.settings,
+            self.clock,
+            lambda: self.ledger,
+            cancelled_only=self.role is Role.WORKER,
+        )
         self._more.append(shared)
         self._own = shared.own
         return shared

@@ -71,10 +71,10 @@ def _sqlite(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
-async def ledger(settings: Settings, clock: Clock, announce: Feed) -> SqlLedger:
+async def ledger(settings: Settings, clock: Clock, announce: Feed, readers: int) -> SqlLedger:
     """The ledger. A database of our own is brought up to date; one that is shared must be.
 
-    Raises LedgerUnavailable.
+    `readers` is how much it may read at once. Raises LedgerUnavailable.
     """
     return await SqlLedger.open(
         database(settings),
@@ -82,6 +82,7 @@ async def ledger(settings: Settings, clock: Clock, announce: Feed) -> SqlLedger:
         announce,
         key_seconds=settings.idempotency_hours * 3_600.0,
         upgrade=settings.database_url is None,
+        readers=readers,
     )
 
 
@@ -94,7 +95,9 @@ async def upgrade_database(settings: Settings) -> str:
     return migrations.HEAD
 
 
-def shared_feed(settings: Settings, clock: Clock, past: Callable[[], Ledger]) -> "RedisFeed":
+def shared_feed(
+    settings: Settings, clock: Clock, past: Callable[[], Ledger], *, cancelled_only: bool
+) -> "RedisFeed":
     """News between processes; `past` gives the ledger, which is made with the feed."""
     from kinesphere.adapters.feed_redis import RedisFeed  # noqa: PLC0415 - where there is Redis
 
@@ -102,6 +105,7 @@ def shared_feed(settings: Settings, clock: Clock, past: Callable[[], Ledger]) ->
         plain(settings.redis_url),
         clock,
         lambda after, limit: past().events(after, limit=limit),
+        cancelled_only=cancelled_only,
     )
 
 
