@@ -16,6 +16,7 @@ from kinesphere.settings import Settings
 from kinesphere.wiring import api_keys
 from tests.http.test_refusals import assert_problem
 from tests.servers import ServerProcess
+from tests.waiting import wait_until
 
 WAVE: Final[Mapping[str, Any]] = {"prompt": "wave", "duration": 1, "seed": 1}
 NONE: Final[Mapping[str, str]] = {}
@@ -131,13 +132,20 @@ def test_nobody_asks_in_the_name_of_another(ann: httpx.Client) -> None:
 
 
 @pytest.mark.slow
-def test_a_job_belongs_to_the_trace_of_its_request(
+async def test_a_job_belongs_to_the_trace_of_its_request(
     ann: httpx.Client, server: tuple[ServerProcess, Any]
 ) -> None:
     job = asked(ann, {**WAVE, "seed": 77}, {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
-    told = [line for line in server[0].logged() if line.get("job_id") == job["id"]]
-    assert {"job.submitted", "job.claimed", "job.succeeded"} <= {str(x["action"]) for x in told}
-    assert {line.get("trace_id") for line in told} == {TRACE}
+
+    def told() -> list[dict[str, Any]]:
+        return [dict(line) for line in server[0].logged() if line.get("job_id") == job["id"]]
+
+    # The caller may be told before the log is.
+    await wait_until(
+        lambda: {"job.submitted", "job.claimed", "job.succeeded"} <= {x["action"] for x in told()},
+        "the log has told its whole life",
+    )
+    assert {line.get("trace_id") for line in told()} == {TRACE}
 
 
 @pytest.mark.slow
