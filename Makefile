@@ -77,7 +77,7 @@ architecture: .venv/.dev  ## imports point one way
 cluster: .venv/.dev  ## PostgreSQL, Redis, S3, two APIs, workers and nginx, and a motion through it
 	@$(BIN)/python -m deploy.onebox.cluster
 
-benchmark: .venv/.dev  ## Kinesphere against its peers, on this machine: most of an hour
+benchmark: .venv/.dev  ## Kinesphere against its peers, on this machine: 40 minutes
 	@$(UV) sync --locked --inexact --extra cluster --group benchmarks
 	@$(BIN)/python -m benchmarks.peers
 
