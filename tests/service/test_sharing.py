@@ -237,3 +237,11 @@ async def test_a_follower_can_be_waited_for(place: Place) -> None:
     await asyncio.sleep(0)
     await place.make()
     assert (await waiting).state is State.SUCCEEDED
+
+
+async def test_what_ended_before_it_was_waited_for_is_answered_at_once(place: Place) -> None:
+    submitted = await place.ask()
+    await place.make()
+    async with asyncio.timeout(5.0):
+        ended = await place.service.jobs.wait(submitted, ANN, 60.0)
+    assert ended.state is State.SUCCEEDED
