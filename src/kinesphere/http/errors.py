@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from kinesphere.core.failures import KINDS, FieldError, Rejected, kind
 from kinesphere.ports import ArtifactMissing, LedgerUnavailable, LinkExpired, LinkInvalid
@@ -206,6 +206,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(LedgerUnavailable, _ledger)
+    app.add_exception_handler(ClientDisconnect, _gone)
     for known, code in (
         (LinkInvalid, "LINK_INVALID"),
         (LinkExpired, "LINK_EXPIRED"),
@@ -234,6 +235,11 @@ def refused(request: HTTPConnection, error: Rejected) -> JSONResponse:
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return problem(request, error.code, error.detail, error.fields, headers)
+
+
+async def _gone(request: Request, _error: Exception) -> JSONResponse:
+    """For the log and the counts alone: whoever asked is not there any more."""
+    return problem(request, "MALFORMED_REQUEST", "The body ended before its length.")
 
 
 async def _ledger(request: Request, error: Exception) -> JSONResponse:
