@@ -4,12 +4,13 @@ The job goes along with the news of its beginning and of its end, on which other
 a job need not ask the ledger for it then, nor who counts what arrives.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, Final, get_type_hints
 
 import msgspec
 
+from kinesphere.adapters.documents import encode_job
 from kinesphere.core.jobs import TERMINAL, Event, EventKind, Job
 from kinesphere.ports import Progress, Record
 
@@ -60,13 +61,7 @@ class News(msgspec.Struct, frozen=True):
         ]
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise NotImplementedError
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(News)
 _job_decoder = msgspec.json.Decoder(_Job)
 
@@ -88,7 +83,7 @@ def decoded(message: bytes) -> News:
 def _written(record: Record) -> msgspec.Raw:
     if record.job is None or record.event.kind not in _WITH_JOB:
         return _NO_JOB
-    written = _encoder.encode(record.job)
+    written = encode_job(record.job).encode()
     return msgspec.Raw(written) if len(written) <= JOB_LIMIT else _NO_JOB
 
 
