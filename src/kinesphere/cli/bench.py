@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from kinesphere.bench.lines import Lines
 from kinesphere.bench.load import Load
 from kinesphere.bench.outcomes import Outcome, at_speed, percentile, summary, sustained
 from kinesphere.bench.plot import svg
@@ -97,8 +98,7 @@ def _loaded(url: str, workload: Workload, speed: float = 1.0) -> tuple[float, Lo
     async def loaded() -> tuple[float, Load]:
         key = own_key(None)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits) as http:
+        async with Lines(url, headers) as http:
             load = Load(workload, http)
             with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
                 took = await load.run(lambda now: live.update(_table(now, speed), refresh=True))
