@@ -23,6 +23,7 @@ from kinesphere.worker.course import Post, Terms
 from kinesphere.worker.held import Seams
 from kinesphere.worker.process import Launch
 from kinesphere.worker.supervisor import Replica
+from kinesphere.worker.turns import Turns
 from tests.waiting import wait_until
 
 ROOT: Final = Path(__file__).parents[2]
@@ -97,6 +98,7 @@ class Bench:
     seams: Seams
     recorder: Recorder
     folder: Path
+    turns: Turns = field(default_factory=Turns)
     running: list[Running] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -148,7 +150,7 @@ class Bench:
         worker = f"server/{pool}/{next(self._numbers)}"
         post = Post(pool, "m", Stage(name="", engine=path, **values), worker)
         on = replace(launch(), device=device, gpu=gpu)
-        replica = Replica(seams or self.seams, post, on, terms)
+        replica = Replica(seams or self.seams, post, on, terms, self.turns)
         self.running.append(Running(replica, asyncio.create_task(replica.run())))
         return replica
 

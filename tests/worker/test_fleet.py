@@ -10,6 +10,7 @@ from kinesphere.ports import LedgerUnavailable
 from kinesphere.worker.course import Post
 from kinesphere.worker.fleet import Fleet, Keeper
 from kinesphere.worker.supervisor import Replica
+from kinesphere.worker.turns import Turns
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench, launch
 
@@ -18,7 +19,7 @@ from tests.worker.bench import CALM, Bench, launch
 async def fleet(bench: Bench) -> AsyncIterator[Fleet]:
     def make(pool: str, number: int) -> Replica:
         stage = Stage("", "tests.worker.engines:Actor")
-        return Replica(bench.seams, Post(pool, "m", stage, f"s/{number}"), launch(), CALM)
+        return Replica(bench.seams, Post(pool, "m", stage, f"s/{number}"), launch(), CALM, Turns())
 
     fleet = Fleet(bench.seams.clock, make)
     try:

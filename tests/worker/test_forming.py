@@ -10,6 +10,7 @@ from kinesphere.core.batching import BatchTime
 from kinesphere.core.jobs import Job
 from kinesphere.worker.forming import AHEAD, EARLY, LONGEST_AHEAD, MOST_AHEAD, MOST_EARLY, Forming
 from kinesphere.worker.held import Held
+from kinesphere.worker.turns import Turns
 from tests.clock import VirtualClock
 
 
@@ -28,6 +29,7 @@ class Queue:
         ]  # fmt: skip
         self.asked: list[int] = []
         self.paused: list[float] = []
+        self.rung = 0
 
     async def claim(self, limit: int) -> list[Held]:
         """As the ledger: one that is to run alone is claimed alone."""
@@ -45,13 +47,28 @@ class Queue:
         self.paused.append(seconds)
         return True
 
+    def ring(self) -> None:
+        self.rung += 1
+
 
 def forming(queue: Queue, seconds: float | None) -> Forming:
     """For batches that were seen to take so long; None where none was seen."""
     time = BatchTime.guessed(0.0, 0.0)
     if seconds is not None:
         time = BatchTime(seconds, 0.0, (seconds, 0.0), ((1.0, seconds),))
-    return Forming(VirtualClock(), time, queue.claim, queue.pause, queue.news)
+    return formed_by(VirtualClock(), time, queue, queue.pause)
+
+
+def formed_by(
+    clock: VirtualClock, time: BatchTime, queue: Queue, pause: Callable[[float], Awaitable[None]]
+) -> Forming:
+    return Forming(
+        *(clock, time, Turns()),
+        claim=queue.claim,
+        pause=pause,
+        news=queue.news,
+        ring=queue.ring,
+    )
 
 
 def names(batch: list[Held]) -> list[str]:
@@ -134,7 +151,7 @@ async def test_company_is_waited_for_where_it_is_expected() -> None:
         queue.paused.append(seconds)
         queue.waiting += late
 
-    formed = Forming(VirtualClock(), formed.seconds, queue.claim, arrive, queue.news)
+    formed = formed_by(VirtualClock(), formed.seconds, queue, arrive)
     assert len(await formed.batch(34)) == 34
     assert len(queue.paused) == 1
     assert queue.asked == [34, 4]
@@ -143,13 +160,20 @@ async def test_company_is_waited_for_where_it_is_expected() -> None:
 class Replica:
     """A replica in virtual time: `Forming`, and a queue whose jobs come when they are said to."""
 
-    def __init__(self, batch_seconds: float) -> None:
-        self.clock = VirtualClock(0.0)
-        self.queue = Queue(0)
+    def __init__(self, batch_seconds: float, beside: "Replica | None" = None) -> None:
+        self.clock: VirtualClock = beside.clock if beside else VirtualClock(0.0)
+        self.queue: Queue = beside.queue if beside else Queue(0)
+        self.turns: Turns = beside.turns if beside else Turns()
         self.rung = asyncio.Event()
         self.goes_on = True
         time = BatchTime(batch_seconds, 0.0, (batch_seconds, 0.0), ((1.0, batch_seconds),))
-        self.formed = Forming(self.clock, time, self.queue.claim, self.clock.sleep, self.news)
+        self.formed = Forming(
+            *(self.clock, time, self.turns),
+            claim=self.queue.claim,
+            pause=self.clock.sleep,
+            news=self.news,
+            ring=self.queue.ring,
+        )
 
     async def news(self, seconds: float) -> bool:
         self.rung.clear()
@@ -178,6 +202,13 @@ class Replica:
         while not task.done():
             await self.clock.advance(0.001)
         return self.clock.monotonic() - began
+
+    async def start(self, number: int) -> None:
+        """Begin with a batch of so many that came at once."""
+        self.come(number)
+        batch = asyncio.ensure_future(self.formed.batch(64))
+        await self.during(batch)
+        assert len(batch.result()) == number
 
     async def learn(self, clients: int) -> None:
         """As many clients as that ask again, 10 ms after they were answered."""
@@ -298,3 +329,58 @@ async def test_a_claim_that_is_under_way_is_not_lost() -> None:
     await asyncio.sleep(0)
     commit.set()
     assert len(await rest) == 4
+
+
+async def test_devices_start_in_turn_where_more_comes_than_they_could_do_one_by_one() -> None:
+    first = Replica(0.8)
+    second = Replica(0.8, first)
+    with first.turns.present(), first.turns.present():
+        await first.start(16)
+        first.come(2)
+        batch = asyncio.ensure_future(second.formed.batch(64))
+        took = await second.during(
+            batch, (0.1, lambda: second.come(2)), (0.1, lambda: second.come(3))
+        )
+    # Half of the time of a batch after the first, with all that came until then.
+    assert took == pytest.approx(0.4, abs=0.005)
+    assert len(batch.result()) == 7
+    assert second.formed.gathered == pytest.approx(0.4, abs=0.005)
+
+
+async def test_while_one_waits_for_its_turn_the_others_leave_the_queue_to_it() -> None:
+    first = Replica(0.8)
+    second, third = Replica(0.8, first), Replica(0.8, first)
+    with first.turns.present(), first.turns.present(), first.turns.present():
+        await first.start(30)
+        first.come(2)
+        batch = asyncio.ensure_future(second.formed.batch(64))
+        others: list[list[Held]] = []
+
+        async def look() -> None:
+            others.append(await third.formed.batch(64))
+
+        rung = first.queue.rung
+        looks: list[asyncio.Task[None]] = []
+        second.come(3)
+        await second.during(batch, (0.1, lambda: looks.append(asyncio.create_task(look()))))
+        await asyncio.gather(*looks)
+    assert others == [[]]
+    assert len(batch.result()) == 5
+    # Whoever left the queue to it has another look.
+    assert first.queue.rung == rung + 1
+
+
+async def test_who_waits_for_its_turn_goes_when_it_is_to_leave() -> None:
+    first = Replica(0.8)
+    second = Replica(0.8, first)
+
+    def leave() -> None:
+        second.goes_on = False
+        second.rung.set()
+
+    with first.turns.present(), first.turns.present():
+        await first.start(16)
+        first.come(2)
+        batch = asyncio.ensure_future(second.formed.batch(64))
+        assert await second.during(batch, (0.1, leave)) == pytest.approx(0.1, abs=0.005)
+    assert not first.turns.taken

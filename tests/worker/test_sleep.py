@@ -18,6 +18,7 @@ from kinesphere.settings.simulated import SimulatedModel
 from kinesphere.worker.course import Post
 from kinesphere.worker.fleet import Fleet
 from kinesphere.worker.supervisor import Replica
+from kinesphere.worker.turns import Turns
 from tests.servers import ServerProcess
 from tests.waiting import wait_until
 from tests.worker.bench import CALM, Bench, launch
@@ -31,7 +32,7 @@ STAGE = replace(model(STATED).stages[0], load_limit=3_600.0)
 
 def fleet(bench: Bench, stage: Stage, sleepers: int) -> Fleet:
     def make(pool: str, number: int) -> Replica:
-        return Replica(bench.seams, Post(pool, "m", stage, f"s/{number}"), launch(), CALM)
+        return Replica(bench.seams, Post(pool, "m", stage, f"s/{number}"), launch(), CALM, Turns())
 
     return Fleet(bench.seams.clock, make, sleepers)
 

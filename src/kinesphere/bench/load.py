@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import httpx
 
-from kinesphere.bench.lines import Lines
 from kinesphere.bench.outcomes import Busy, Outcome
 from kinesphere.bench.workload import Draw, Request, Workload
 
@@ -38,7 +37,7 @@ class Load:
             processor for it.
     """
 
-    def __init__(self, workload: Workload, http: Lines) -> None:
+    def __init__(self, workload: Workload, http: httpx.AsyncClient) -> None:
         self._workload = workload
         self._http = http
         self._draw = Draw(workload)

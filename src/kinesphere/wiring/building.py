@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +47,7 @@ from kinesphere.worker.presence import Announcer, Watch
 from kinesphere.worker.process import Launch
 from kinesphere.worker.status import Observer, Observers, Phases
 from kinesphere.worker.supervisor import Replica
+from kinesphere.worker.turns import Turns
 
 if TYPE_CHECKING:
     pass
@@ -125,6 +126,7 @@ class _Building:
         self.artifacts: Artifacts
         self.fleet: Fleet
         self._more: list[Loop] = []
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
 
     async def platform(self) -> Platform:
         """Everything, opened but for its loops."""
@@ -391,7 +393,7 @@ class _Building:
         formats = model.formats if model.task == "motion" and not model.finished else ()
         worker = f"{self.name}/{pool}/{number}"
         post = Post(pool, model.name, stage, worker, formats, settings.tier)
-        return Replica(seams, post, launch, terms)
+        return Replica(seams, post, launch, terms, self._turns[pool])
 
 
 @dataclass(frozen=True, slots=True)

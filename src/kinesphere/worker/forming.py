@@ -12,6 +12,7 @@ from typing import Final
 from kinesphere.core.batching import Arrivals, BatchTime, Returns, gather_seconds
 from kinesphere.ports import Clock
 from kinesphere.worker.held import Held
+from kinesphere.worker.turns import Turns
 
 AHEAD: Final = 0.05
 """Seconds of work that a replica claims at once. So long may a job wait for it though another is
@@ -32,10 +33,10 @@ MOST_AHEAD: Final = 32
 
 
 class Forming:
-    """Claims for one replica, by `claim`, and waits for company.
+    """Claims for one replica, by `claim`, and waits for company, or for its turn.
 
-    `news` waits for so many seconds or for a hint that there is work, and tells whether the replica
-    goes on.
+    `pause` waits for so many seconds at most; `news` for so many or for a hint that there is work,
+    and it tells whether the replica goes on; `ring` gives such a hint to another.
 
     Attributes:
         seconds: What batches take, as measured.
@@ -46,9 +47,12 @@ class Forming:
         self,
         clock: Clock,
         seconds: BatchTime,
+        turns: Turns,
+        *,
         claim: Callable[[int], Awaitable[list[Held]]],
         pause: Callable[[float], Awaitable[None]],
         news: Callable[[float], Awaitable[bool]],
+        ring: Callable[[], None],
     ) -> None:
         self.seconds = seconds
         self.gathered = 0.0
@@ -56,6 +60,8 @@ class Forming:
         self._claim = claim
         self._pause = pause
         self._news = news
+        self._turns = turns
+        self._ring = ring
         self._arrivals = Arrivals()
         self._returns = Returns()
         self._stock: list[Held] = []
@@ -74,8 +80,17 @@ class Forming:
 
     async def batch(self, limit: int) -> list[Held]:
         """The next batch, of at most `limit` jobs; or none."""
+        batch = await self._formed(limit)
+        if batch:
+            self._turns.started(self._clock.monotonic())
+        return batch
+
+    async def _formed(self, limit: int) -> list[Held]:
         await self._settled()
         self.gathered = 0.0
+        if self._turns.taken and not self._stock:
+            # Another gathers what comes, and rings when it has begun.
+            return []
         ahead = self._ahead(limit)
         if not self._stock:
             await self._stock_up(limit * ahead)
@@ -128,7 +143,9 @@ class Forming:
         return stock
 
     async def _gather(self, limit: int) -> None:
-        """Wait for company, where it is expected."""
+        """Wait for its turn among the devices, or for company, where it is expected."""
+        if await self._waited(limit):
+            return
         waiting, load, now = len(self._stock), weight(self._stock), self._clock.now()
         company = self._returns.company(now, waiting, limit, self.seconds, load / waiting)
         if company.jobs:
@@ -139,6 +156,31 @@ class Forming:
         if seconds > 0.0:
             await self._pause(seconds)
             await self._stock_up(limit - len(self._stock))
+
+    async def _waited(self, limit: int) -> bool:
+        """Wait until the devices of the pool have started evenly; whether it was not yet time."""
+        if self._turns.taken or (seconds := self._till_turn(limit)) <= 0.0:
+            return False
+        self._turns.taken = True
+        try:
+            while seconds > 0.0:
+                until = self._clock.monotonic() + seconds
+                while (left := until - self._clock.monotonic()) > 0.0:
+                    if not await self._news(left):
+                        return True
+                await self._stock_up(limit - len(self._stock))
+                seconds = self._till_turn(limit)
+        finally:
+            self._turns.taken = False
+            # The hints that came meanwhile went here, or to one that left the queue to this one.
+            self._ring()
+        return True
+
+    def _till_turn(self, limit: int) -> float:
+        if not (waiting := len(self._stock)):
+            return 0.0
+        now, each = self._clock.monotonic(), weight(self._stock) / waiting
+        return self._turns.pause(now, self.seconds, waiting=waiting, limit=limit, each=each)
 
     async def _joined(self, jobs: int, seconds: float, limit: int) -> None:
         """Claim as they come, until `jobs` have come or `seconds` have passed."""
@@ -176,6 +218,8 @@ class Forming:
             return
         self._claimed_at = self._clock.monotonic()
         claimed = await self._claim(limit)
+        if claimed:
+            self._turns.claimed(self._claimed_at, len(claimed))
         for held in claimed:
             self._arrivals = self._arrivals.seen(held.job.ready_at)
             self._returns.came(held.job.ready_at)

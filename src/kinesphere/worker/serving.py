@@ -17,6 +17,7 @@ from kinesphere.worker.forming import Forming, weight
 from kinesphere.worker.held import Held, Seams
 from kinesphere.worker.holding import Holding
 from kinesphere.worker.messages import BatchEnded, Garbled, Item
+from kinesphere.worker.turns import Turns
 
 log = logging.getLogger("kinesphere.worker")
 
@@ -36,12 +37,19 @@ class Serving:
         post: Post,
         course: Course,
         holding: Holding,
-        berth: Berth,
         *,
+        berth: Berth,
+        turns: Turns,
         poll: float,
     ) -> None:
         guess = BatchTime.guessed(*post.stage.seconds)
-        self.forming = Forming(seams.clock, guess, self._claim, course.first, self._news)
+        self.forming = Forming(
+            *(seams.clock, guess, turns),
+            claim=self._claim,
+            pause=course.first,
+            news=self._news,
+            ring=lambda: seams.hints.ring(post.pool),
+        )
         self.batches = 0
         self.memory = 0
         self._seams = seams
@@ -50,6 +58,7 @@ class Serving:
         self._course = course
         self._holding = holding
         self._berth = berth
+        self._turns = turns
         self._talk: Conversation | None = None
         self._taken_at = 0.0
         self._expected: float | None = None
@@ -64,6 +73,10 @@ class Serving:
 
     async def turn(self, talk: Conversation) -> None:
         """Run the next batch, or wait for a hint that there may be one."""
+        with self._turns.present():
+            await self._turn(talk)
+
+    async def _turn(self, talk: Conversation) -> None:
         self._talk = talk
         self._taken_at = self._seams.clock.monotonic()
         batch = await self.forming.batch(self._berth.batch_limit)

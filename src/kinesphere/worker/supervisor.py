@@ -20,6 +20,7 @@ from kinesphere.worker.last_words import cancelled
 from kinesphere.worker.messages import Ready, Sleep, Wake
 from kinesphere.worker.process import Child, Launch
 from kinesphere.worker.serving import Serving
+from kinesphere.worker.turns import Turns
 
 LONGEST_BACKOFF: Final = 60.0
 DEFUNCT_AFTER: Final = 5
@@ -29,9 +30,14 @@ log = logging.getLogger("kinesphere.worker")
 
 
 class Replica:
-    """One replica. `run` once; `drain` or `stop_now` from any task of the same event loop."""
+    """One replica. `run` once; `drain` or `stop_now` from any task of the same event loop.
 
-    def __init__(self, seams: Seams, post: Post, launch: Launch, terms: Terms) -> None:
+    `turns` is what it shares with the other replicas of its pool in this process.
+    """
+
+    def __init__(
+        self, seams: Seams, post: Post, launch: Launch, terms: Terms, turns: Turns
+    ) -> None:
         self._seams = seams
         self._post = post
         self._launch = launch
@@ -40,7 +46,10 @@ class Replica:
         self._holding = Holding(seams, post.pool, post.worker, terms.lease, self._unwanted)
         self._berth = Berth(post.stage, launch)
         self._serving = Serving(
-            seams, post, self._course, self._holding, self._berth, poll=terms.poll
+            *(seams, post, self._course, self._holding),
+            berth=self._berth,
+            turns=turns,
+            poll=terms.poll,
         )
         self._talk: Conversation | None = None
         self._phases: Mapping[str, float] = {}

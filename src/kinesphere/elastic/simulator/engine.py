@@ -130,22 +130,35 @@ class _Simulation:
             raise ValueError(f"no pool is named {name!r}")
         state.enter(number, arrival)
         if state.idle:
-            self._form(state, state.idle.popitem()[1])
+            self._form_all(state)
         elif not state.machines and not state.woken:
             # A sleeping pool is woken by its first job, not by the next regular look.
             state.woken = True
             self._at(self._now, self._decide, state, False)
 
+    def _form_all(self, state: PoolState) -> None:
+        while state.idle and state.claimable:
+            self._form(state, state.idle.popitem()[1])
+
     def _form(self, state: PoolState, machine: Machine) -> None:
         wait = state.form(machine, self._now)
         if wait > 0.0:
-            self._at(self._now + wait, self._begin, state, machine)
+            self._at(self._now + wait, self._waited, state, machine)
         else:
             self._begin(state, machine)
 
+    def _waited(self, state: PoolState, machine: Machine) -> None:
+        if machine.ended is not None:
+            return
+        wait = state.filled(machine, self._now)
+        if wait > 0.0:
+            self._at(self._now + wait, self._waited, state, machine)
+            return
+        self._begin(state, machine)
+        self._form_all(state)
+
     def _begin(self, state: PoolState, machine: Machine) -> None:
-        if machine.ended is None:
-            self._at(state.begin(machine, self._now), self._finish, state, machine)
+        self._at(state.begin(machine, self._now), self._finish, state, machine)
 
     def _finish(self, state: PoolState, machine: Machine) -> None:
         if machine.ended is not None:
@@ -164,7 +177,7 @@ class _Simulation:
 
     def _free(self, state: PoolState, machine: Machine) -> None:
         state.rest(machine, self._now)
-        if len(state.queue):
+        if state.claimable:
             self._form(state, machine)
 
     # ----------------------------------------------------------------------------- replicas
@@ -183,7 +196,7 @@ class _Simulation:
     def _ready(self, state: PoolState, machine: Machine) -> None:
         if machine.ended is None:
             state.is_ready(machine, self._now)
-            if len(state.queue):
+            if state.claimable:
                 self._form(state, machine)
 
     def _notice(self, state: PoolState, machine: Machine) -> None:
@@ -207,8 +220,7 @@ class _Simulation:
         lost: list[Entry] = state.stop(machine, self._now)
         for entry in lost:
             state.queue.put_back(entry._replace(attempts=entry.attempts + 1))
-        while state.idle and len(state.queue):
-            self._form(state, state.idle.popitem()[1])
+        self._form_all(state)
 
     # --------------------------------------------------------------------------------- plan
 

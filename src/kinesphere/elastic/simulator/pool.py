@@ -25,6 +25,7 @@ from kinesphere.core.scaling.values import (
     Waiting,
     service_of,
 )
+from kinesphere.core.spacing import Spacing
 from kinesphere.elastic.simulator.queue import Entry, Queue
 from kinesphere.elastic.simulator.values import Arrival, Pool, Rental
 
@@ -77,6 +78,8 @@ class PoolState:
         self.running = 0
         self.service = pool.service
         self.woken = False
+        self.gathering: Machine | None = None
+        self._spacing = Spacing()
         self._batch_time = BatchTime.guessed(pool.service.fixed, pool.service.per_job)
         self._first_guess = self._batch_time
         self._measured: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
@@ -122,11 +125,16 @@ class PoolState:
         waiting = Waiting(arrival.at, arrival.deadline, arrival.estimate)
         self.queue.enter(number, arrival, waiting)
 
+    @property
+    def claimable(self) -> bool:
+        """Whether jobs wait that a free replica may take: no other gathers them until its turn."""
+        return bool(self.queue) and self.gathering is None
+
     def form(self, machine: Machine, now: float) -> float:
-        """Claim a batch for a free replica; returns how long it should wait for company."""
+        """Claim a batch for a free replica; how long it should wait for its turn, or company."""
         limit = self.pool.service.batch_limit
         machine.batch = []
-        self._claim(machine, limit)
+        self._claim(machine, limit, now)
         self.idle.pop(machine.name, None)
         self._count(now, busy=1)
         machine.phase = Phase.BUSY
@@ -134,6 +142,8 @@ class PoolState:
         size = len(machine.batch)
         if size == limit:
             return 0.0
+        if (seconds := self._till_turn(machine, now)) > 0.0:
+            return seconds
         company = machine.returns.company(now, size, limit, self._batch_time)
         if company.jobs:
             seconds = company.seconds
@@ -143,11 +153,23 @@ class PoolState:
         machine.expected = now + seconds
         return seconds
 
+    def _till_turn(self, machine: Machine, now: float) -> float:
+        """How long the batch should wait for its turn; then others leave the queue to it."""
+        limit, size = self.pool.service.batch_limit, len(machine.batch)
+        seconds = self._spacing.pause(now, self._ready, self._batch_time, waiting=size, limit=limit)
+        self.gathering = machine if seconds > 0.0 else None
+        machine.expected = now + seconds
+        return seconds
+
+    def filled(self, machine: Machine, now: float) -> float:
+        """Add what came while it waited to the batch; how long it should wait yet."""
+        if room := self.pool.service.batch_limit - len(machine.batch):
+            self._claim(machine, room, now)
+        return self._till_turn(machine, now) if self.gathering is machine else 0.0
+
     def begin(self, machine: Machine, now: float) -> float:
-        """Start the batch, with what came meanwhile; returns when it will end."""
-        room = self.pool.service.batch_limit - len(machine.batch)
-        if room:
-            self._claim(machine, room)
+        """Start the batch; returns when it will end."""
+        self._spacing.started(now)
         expected, actual = self.service.fixed, self.pool.service.fixed
         for entry in machine.batch:
             estimate = entry.arrival.estimate
@@ -157,12 +179,13 @@ class PoolState:
         machine.expected = now + expected / machine.tier.speed
         return now + actual / machine.tier.speed
 
-    def _claim(self, machine: Machine, limit: int) -> None:
+    def _claim(self, machine: Machine, limit: int, now: float) -> None:
         """Have a replica claim up to `limit` jobs more."""
         claimed = self.queue.claim(limit)
         self.running += len(claimed)
         machine.batch += claimed
-        if self.pool.service.batch_limit > 1:
+        if claimed and self.pool.service.batch_limit > 1:
+            self._spacing.claimed(now, len(claimed))
             for entry in claimed:
                 machine.returns.came(entry.arrival.at)
 
@@ -219,6 +242,8 @@ class PoolState:
     def stop(self, machine: Machine, now: float) -> list[Entry]:
         """The replica is gone; returns the batch that is lost with it."""
         lost, machine.batch = machine.batch, []
+        if self.gathering is machine:
+            self.gathering = None
         if lost:
             machine.busy += now - machine.began
             self.running -= len(lost)
