@@ -4,7 +4,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from kinesphere.adapters.logs import (
+    _MOST_HARMLESS,
     FIELDS,
     REDACTED,
     ConsoleLines,
     JsonLines,
+    _harmless,
     bound,
     configure,
+    say,
     scrubbed,
 )
 
@@ -98,6 +101,45 @@ def test_libraries_are_written_by_the_same_writer(stream: io.StringIO) -> None:
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     assert [line["logger"] for line in lines(stream)] == ["uvicorn.error", "py.warnings"]
     assert "color_message" not in lines(stream)[0]
+
+
+def test_what_is_said_is_what_would_be_logged(stream: io.StringIO) -> None:
+    facts = {"action": "a.b", "user": "ann", "error_code": None, "size": 1.5, "password": "hunter2"}
+    with bound(user="bound", pool="p"):
+        log.warning("%s of %d", "one", 2, extra=facts)
+        say(log, logging.WARNING, "%s of %d", "one", 2, facts=facts)
+    logged, said = lines(stream)
+    assert list(logged.items())[1:] == list(said.items())[1:]
+    assert said["password"] == REDACTED
+    say(log, logging.DEBUG, "not shown", facts=facts)
+    log.addFilter(refuse := lambda _: False)
+    say(log, logging.ERROR, "not shown", facts=facts)
+    log.removeFilter(refuse)
+    assert len(lines(stream)) == 2
+
+
+@given(st.floats(0, 4e9) | st.integers(0, 2**32).map(lambda n: n + 0.9999999))
+def test_the_time_is_that_of_the_record(created: float) -> None:
+    at = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    assert json.loads(JsonLines().format(record(created=created)))["ts"] == at[:-6] + "Z"
+
+
+def test_what_was_harmless_before_hides_nothing_later() -> None:
+    form = JsonLines()
+    for secret in ("Bearer hunter2", "x-api-key: hunter2"):
+        for message in ("walk", secret, "walk", secret):
+            line = form.format(record(message, user="ann", model="walk"))
+            assert "hunter2" not in line
+            assert (REDACTED in line) == (message == secret)
+
+
+def test_what_is_known_to_be_harmless_is_bounded() -> None:
+    form = JsonLines()
+    for number in range(_MOST_HARMLESS + 2_000):
+        form.format(record(job_id=f"J{number}"))
+    assert len(_harmless) < _MOST_HARMLESS + 100
+    form.format(record("x" * 5_000))
+    assert max(map(len, _harmless)) < 1_000
 
 
 def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from kinesphere.adapters.job_news import error_code
+from kinesphere.adapters.logs import say
 from kinesphere.core import prompts
 from kinesphere.core.jobs import TERMINAL, Event, EventKind, Job
 from kinesphere.ports import Record
@@ -20,7 +21,16 @@ _log = logging.getLogger("kinesphere.jobs")
 _digest = lru_cache(maxsize=1_000)(prompts.digest)
 
 _WARN: Final = frozenset({EventKind.FAILED, EventKind.EXPIRED})
-_ENDS: Final = frozenset(state.value for state in TERMINAL)
+_ENDS: Final = frozenset(EventKind(state.value) for state in TERMINAL)
+# Level, action and words of the line of each kind of event.
+_LINES: Final = {
+    kind: (
+        logging.WARNING if kind in _WARN else logging.INFO,
+        f"job.{kind.value}",
+        kind.value.replace("_", " "),
+    )
+    for kind in EventKind
+}
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # Words that say how a sentence is built, not what is to be made.
 _GRAMMAR: Final = """
@@ -57,23 +67,23 @@ class JobLog:
     def tell(self, record: Record, job: Job | None) -> None:
         """Log one event."""
         event = record.event
-        kind = event.kind.value
+        level, action, words = _LINES[event.kind]
         extra: dict[str, object] = {
-            "action": f"job.{kind}",
+            "action": action,
             "job_id": record.job_id,
             "seq": record.seq,
             "error_code": error_code(event),
         }
         for fact, value in event.data.items():
-            if fact in _FACTS:
-                extra[_FACTS[fact]] = value
+            name = _FACTS.get(fact)
+            if name is not None:
+                extra[name] = value
         if job is not None:
             extra |= self._facts(job, event)
             extra["pool"] = extra.get("pool") or job.pool
-            if kind in _ENDS:
+            if event.kind in _ENDS:
                 extra["duration_sec"] = round(record.at - job.created_at, 3)
-        level = logging.WARNING if event.kind in _WARN else logging.INFO
-        _log.log(level, "job %s", kind.replace("_", " "), extra=extra)
+        say(_log, level, "job %s", words, facts=extra)
 
     def _facts(self, job: Job, event: Event) -> dict[str, object]:
         facts: dict[str, object] = {

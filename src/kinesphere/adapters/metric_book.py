@@ -1,48 +1,28 @@
 """A registry of metrics that knows how to describe itself."""
 
-from collections.abc import Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import CollectorRegistry, Gauge
 
 from kinesphere.adapters.metric_gauges import Described, Gauges
-
-
-class _Known(MetricWrapperBase):
-    """Finds the series of labels that were asked for before by one look.
-
-    The library checks their names and takes a lock each time, a dozen times a job.
-    """
-
-    def labels(self, *values: Any, **named: Any) -> Self:
-        """The series of these labels."""
-        if named:
-            return super().labels(*values, **named)
-        known: dict[tuple[Any, ...], Self] = self.__dict__.setdefault("_known", {})
-        found = known.get(values)
-        if found is None:
-            found = known[values] = super().labels(*values)
-        return found
-
-
-class _Counter(_Known, Counter): ...
-
-
-class _Histogram(_Known, Histogram): ...
+from kinesphere.adapters.metric_series import Counter, Histogram
 
 
 class Book:
-    """A registry of its own, and a description of everything in it."""
+    """A registry of its own, and a description of everything in it. `now` dates exemplars."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self.registry: Final = CollectorRegistry()
         self.described: list[Described] = []
 
     def counter(self, name: str, meaning: str, labels: Sequence[str], unit: str = "") -> Counter:
         """A count that only grows. `name` ends with _total."""
         self.described.append(Described(name, "counter", tuple(labels), unit, meaning))
-        return _Counter(name, meaning, labels, registry=self.registry)
+        counter = Counter(name, meaning, labels)
+        self.registry.register(counter)
+        return counter
 
     def gauge(self, name: str, meaning: str, labels: Sequence[str], unit: str = "") -> Gauge:
         """A number of this process that grows and shrinks."""
@@ -54,17 +34,14 @@ class Book:
     ) -> Histogram:
         """Observations by size, with their sum and number."""
         self.described.append(Described(name, "histogram", tuple(labels), unit, meaning))
-        return _Histogram(name, meaning, labels, registry=self.registry, buckets=buckets)
+        histogram = Histogram(name, meaning, labels, buckets, self._now)
+        self.registry.register(histogram)
+        return histogram
 
     def gauges(self, source: Gauges) -> None:
         """What `source` reads at each scrape."""
         self.described.extend(source.described)
         self.registry.register(source)
-
-
-def exemplar(trace_id: str | None) -> dict[str, str] | None:
-    """What an observation is an example of: its trace, or None where it belongs to none."""
-    return {"trace_id": trace_id} if trace_id else None
 
 
 _HEAD: Final = """\

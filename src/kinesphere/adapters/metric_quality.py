@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from kinesphere.adapters.metric_book import Book, exemplar
+from kinesphere.adapters.metric_book import Book
 from kinesphere.core.jobs import Job, State
 
 VERDICTS: Final = ("pass", "warn", "fail")
@@ -79,4 +79,4 @@ class QualityMetrics:
             for name, histogram in self._figures.items():
                 value = measures.get(name)
                 if isinstance(value, int | float):
-                    histogram.labels(job.model).observe(value, exemplar(job.trace_id))
+                    histogram.labels(job.model).observe(value, job.trace_id)

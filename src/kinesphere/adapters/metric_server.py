@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from kinesphere.adapters.metric_book import Book, exemplar
+from kinesphere.adapters.metric_book import Book
 
 _HTTP: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -67,7 +67,7 @@ class ServerMetrics:
         """Count one finished request."""
         labels = (route, method if method in _METHODS else "OTHER")
         self._requests.labels(*labels, str(status)).inc()
-        self._request_seconds.labels(*labels).observe(seconds, exemplar(trace_id))
+        self._request_seconds.labels(*labels).observe(seconds, trace_id)
 
     def webhook(self, outcome: str) -> None:
         """Count an attempt to deliver a webhook."""

@@ -5,7 +5,7 @@ models, routes and error codes there are.
 """
 
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -13,7 +13,7 @@ from prometheus_client import disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from kinesphere.adapters.job_news import error_code
-from kinesphere.adapters.metric_book import Book, exemplar
+from kinesphere.adapters.metric_book import Book
 from kinesphere.adapters.metric_gauges import GAUGES, Gauges, Reading, samples
 from kinesphere.adapters.metric_gpu import GPU_GAUGES, GpuReading, gpu_samples
 from kinesphere.adapters.metric_quality import QualityMetrics
@@ -58,12 +58,12 @@ class Metrics:
         self._read = read
         self._catalog = catalog
         self._tasks = {pool: model.task for pool, (model, _) in catalog.pools().items()}
-        self.book = Book()
+        self.book = Book(clock.now)
         motions = [model.name for model in catalog.models if model.task == "motion"]
         self._quality = QualityMetrics(self.book, motions)
         self._replicas = ReplicaMetrics(self.book, catalog, clock, rent or Rent())
         self._server = ServerMetrics(self.book, sorted(set(self._tasks.values())))
-        self._settled: dict[str, deque[tuple[float, float]]] = {}
+        self._settled = defaultdict[str, deque[tuple[float, float]]](lambda: deque(maxlen=SETTLED))
         self._define(self.book)
         self._begin(catalog)
 
@@ -185,7 +185,7 @@ class Metrics:
             case EventKind.CLAIMED:
                 waited = record.event.data.get("waited")
                 if isinstance(waited, int | float):
-                    self._waited.labels(*labels).observe(waited, exemplar(job.trace_id))
+                    self._waited.labels(*labels).observe(waited, job.trace_id)
             case EventKind.REQUEUED if code:
                 self._retries.labels(*labels, code).inc()
             case EventKind.REQUEUED:
@@ -204,7 +204,7 @@ class Metrics:
         # What was served from the cache would hide how long it takes to make one.
         if not record.event.data.get("cached"):
             latency = self._latency.labels(*labels, kind.value, _clip(job))
-            latency.observe(max(0.0, record.at - job.created_at), exemplar(job.trace_id))
+            latency.observe(max(0.0, record.at - job.created_at), job.trace_id)
 
     def replica_entered(self, pool: str, worker: str, state: str) -> None:
         """See the workers' `Observer`."""
@@ -236,15 +236,14 @@ class Metrics:
         ago: float = 0.0,  # noqa: ARG002 - a histogram knows no order
     ) -> None:
         """See the workers' `Observer`."""
-        self._phases.labels(job.pool, phase).observe(seconds, exemplar(job.trace_id))
+        self._phases.labels(job.pool, phase).observe(seconds, job.trace_id)
 
     def job_settled(self, job: Job) -> None:
         """See the workers' `Observer`. Its end is counted by `tell`, its quality here."""
         self._quality.seen(job)
         if job.state is State.SUCCEEDED:
             took = max(0.0, self._clock.now() - job.created_at)
-            settled = self._settled.setdefault(job.pool, deque(maxlen=SETTLED))
-            settled.append((self._clock.monotonic(), took))
+            self._settled[job.pool].append((self._clock.monotonic(), took))
 
     def show_gpus(self, reading: GpuReading) -> None:
         """Show this of the GPUs until there is newer."""

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kinesphere.adapters.logs import bound
+from kinesphere.adapters.logs import bound, say
 from kinesphere.adapters.tracing import within
 from kinesphere.http.errors import problem, unexpected
 from kinesphere.http.gateway import Gateway
@@ -154,12 +154,14 @@ class Envelope:
             self._gateway.traces.request(
                 str(here), here.parent_id, method, route, status=status, seconds=seconds
             )
-        _log.info(
+        say(
+            _log,
+            logging.INFO,
             "%s %s %d",
             method,
             scope["path"],
             status,
-            extra={
+            facts={
                 "action": "http.request",
                 "request_id": scope["request_id"],
                 "trace_id": here.trace_id,
