@@ -299,6 +299,25 @@ async def test_a_full_batch_is_claimed_before_the_one_that_runs_has_ended() -> N
     assert replica.queue.asked == [4, 4, 1]
 
 
+async def test_what_was_empty_a_moment_ago_is_not_asked_again_before_it_rings() -> None:
+    replica = Replica(0.3)
+    assert await early(replica, 0.3) is not None
+    asked = len(replica.queue.asked)
+    replica.come(1)
+    assert await replica.formed.batch(4) == []
+    assert len(replica.queue.asked) == asked
+    # Once: whoever has waited for a hint, or in vain, looks.
+    assert len(await replica.formed.batch(4)) == 1
+
+
+async def test_what_was_empty_long_ago_is_asked_again() -> None:
+    replica = Replica(0.3)
+    assert await early(replica, 0.3) is not None
+    await replica.clock.advance(3.0 * EARLY)
+    replica.come(1)
+    assert len(await replica.formed.batch(4)) == 1
+
+
 @pytest.mark.parametrize("seconds", [0.9 * AHEAD, 1.1 * MOST_EARLY])
 async def test_nothing_is_claimed_early_where_it_would_gain_nothing(seconds: float) -> None:
     replica = Replica(seconds)
@@ -383,4 +402,4 @@ async def test_who_waits_for_its_turn_goes_when_it_is_to_leave() -> None:
         first.come(2)
         batch = asyncio.ensure_future(second.formed.batch(64))
         assert await second.during(batch, (0.1, leave)) == pytest.approx(0.1, abs=0.005)
-    assert not first.turns.taken
+    assert not first.turns.gathering

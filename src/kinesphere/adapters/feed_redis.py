@@ -9,6 +9,9 @@ loses is read from the ledger, by `seq`, which also says that something was lost
 
 Cancellations go by a channel of their own as well. A worker needs no other news of others, and of
 workers there are many: all news to all of them would grow with the square of the platform.
+
+What is worth something only at its moment goes aside, on channels of its own by the same
+connections: it is sent if Redis is there, and else forgotten.
 """
 
 import asyncio
@@ -34,6 +37,9 @@ from kinesphere.ports import Clock, LedgerUnavailable, Progress, Record
 
 OUTBOX: Final = 10_000
 """Events that wait for Redis; the oldest are left out first, and found in the ledger."""
+
+PASSING: Final = 16
+"""Messages aside that wait for Redis; the oldest are forgotten first."""
 
 AT_A_TIME: Final = 500
 """Events in a message."""
@@ -98,6 +104,7 @@ class RedisFeed:
         self._url = url
         self._clock = clock
         self._past = past
+        self._prefix = channel
         self._channel = f"{channel}:news"
         self._cancelled = f"{channel}:cancelled"
         self._cancelled_only = cancelled_only
@@ -108,6 +115,8 @@ class RedisFeed:
         self._listeners = 0
         self._records: deque[Record] = deque(maxlen=OUTBOX)
         self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._aside: dict[bytes, Callable[[bytes], None]] = {}
+        self._passing: deque[tuple[bytes, bytes]] = deque(maxlen=PASSING)
         self._outgoing = asyncio.Event()
         self._turn = asyncio.Event()
         self._due = asyncio.Event()
@@ -154,6 +163,22 @@ class RedisFeed:
 
     # ----------------------------------------------------------------------- between processes
 
+    def aside(self, name: str, heard: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """A channel aside, to be had before `run`.
+
+        `heard` is called with every message on it, our own too. Returned is what sends one: it
+        never blocks and never fails, and does nothing while Redis is away.
+        """
+        channel = f"{self._prefix}:{name}".encode()
+        self._aside[channel] = heard
+
+        def send(message: bytes) -> None:
+            if self.connected:
+                self._passing.append((channel, message))
+                self._outgoing.set()
+
+        return send
+
     async def run(self) -> None:
         """Bring news to and from other processes, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -191,7 +216,10 @@ class RedisFeed:
         async with self._client() as redis:
             while True:
                 await self._outgoing.wait()
-                while self._records or self._progress:
+                while self._passing or self._records or self._progress:
+                    while self._passing:
+                        await redis.publish(*self._passing.popleft())
+                        _obey()
                     records = tuple(islice(self._records, AT_A_TIME))
                     progress = tuple(self._progress.values())
                     self._progress.clear()
@@ -231,7 +259,8 @@ class RedisFeed:
 
     async def _receive(self) -> NoReturn:
         async with self._client() as redis, redis.pubsub() as news:
-            await news.subscribe(self._cancelled if self._cancelled_only else self._channel)
+            own = self._cancelled if self._cancelled_only else self._channel
+            await news.subscribe(own, *self._aside)
             asked = False
             try:
                 while True:
@@ -247,6 +276,7 @@ class RedisFeed:
                         await news.ping()
             finally:
                 self.connected = False
+                self._passing.clear()
                 self._turn.set()
 
     def _take(self, message: Mapping[str, Any]) -> None:
@@ -256,6 +286,9 @@ class RedisFeed:
             self._due.set()
             self._turn.set()
         elif message["type"] == "message":
+            if (heard := self._aside.get(message["channel"])) is not None:
+                heard(message["data"])
+                return
             try:
                 news = decoded(message["data"])
             except ValueError as error:

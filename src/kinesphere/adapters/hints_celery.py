@@ -13,16 +13,19 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
 from celery.worker import WorkController, state
 from kombu import Exchange, Queue
 
 from kinesphere.ports import Clock
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 HINT: Final = "kinesphere.hint"
 PAUSE: Final = 1.0
@@ -79,30 +82,37 @@ def create_celery(url: str, pools: Iterable[str]) -> Celery:
     return app
 
 
-def untaken(app: Celery) -> Callable[[str], bool]:
+class _Untaken:
     """Tells of a pool whether a hint that nobody has taken waits in Redis.
 
     A tenth of what it costs to send one. Always False of other brokers, which keep one by their own
     account of `max_length`, and when Redis does not answer.
     """
-    url = str(app.conf.broker_url)
-    if not url.startswith("redis"):
-        return lambda _: False
-    # Other brokers do without.
-    from redis import Redis, RedisError  # noqa: PLC0415
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-    from redis.retry import Retry  # noqa: PLC0415
 
-    client = Redis.from_url(url, **_TIMES, retry=Retry(NoBackoff(), 0))
+    def __init__(self, url: str) -> None:
+        self._client: Redis | None = None
+        self._failures: tuple[type[Exception], ...] = (OSError,)
+        if url.startswith("redis"):
+            # Other brokers do without.
+            import redis  # noqa: PLC0415
+            from redis.backoff import NoBackoff  # noqa: PLC0415
+            from redis.retry import Retry  # noqa: PLC0415
 
-    def waits(pool: str) -> bool:
+            self._client = redis.Redis.from_url(url, **_TIMES, retry=Retry(NoBackoff(), 0))
+            self._failures = (OSError, redis.RedisError)
+
+    def __call__(self, pool: str) -> bool:
+        if self._client is None:
+            return False
         try:
             # kombu keeps a queue as a list of its name.
-            return bool(client.llen(queue_name(pool)))
-        except (RedisError, OSError):
+            return bool(self._client.llen(queue_name(pool)))
+        except self._failures:
             return False
 
-    return waits
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
 
 class CeleryBell:
@@ -113,7 +123,7 @@ class CeleryBell:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._untaken = untaken(app)
+        self._untaken = _Untaken(str(app.conf.broker_url))
         self._rung: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
         self._closing = threading.Event()
         self._well = True
@@ -129,6 +139,7 @@ class CeleryBell:
         self._closing.set()
         self._rung.put(None)
         self._thread.join(10.0)
+        self._untaken.close()
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -20,7 +20,7 @@ WINDOW: Final = 4.0
 LEAST_PAUSE: Final = 0.02
 """Seconds; a commit takes as long."""
 
-RECENT_CLAIMS: Final = 128
+RECENT_CLAIMS: Final = 512
 
 
 class Spacing:

@@ -57,7 +57,7 @@ from kinesphere.ports.ledger import (
     Standing,
     Submission,
 )
-from kinesphere.ports.news import Bell, Feed, Hints, Progress
+from kinesphere.ports.news import Bell, Feed, Hints, Progress, Turn, TurnNews
 from kinesphere.ports.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ __all__ = [
     "TokenRefused",
     "Tokens",
     "TokensUnavailable",
+    "Turn",
+    "TurnNews",
     "Work",
 ]
 

@@ -1,6 +1,6 @@
 """Wake-ups for replicas, and news of jobs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,4 +73,34 @@ class Feed(Protocol):
         A listener that falls more than 1,000 items behind loses the oldest progress first, and
         then the oldest records; it can read those from the ledger.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one process tells the others of how its replicas take turns.
+
+    Attributes:
+        worker: The process that tells it.
+        replicas: How many of it take jobs of the pool.
+        claimed: Jobs that it took from the queue since it last told, or could have.
+        gathers: Seconds for which a replica of it gathers jobs yet, until its turn; 0 where one
+            has started a batch.
+    """
+
+    worker: str
+    replicas: int
+    claimed: int
+    gathers: float = 0.0
+
+
+class TurnNews(Protocol):
+    """What the processes that serve one pool tell one another. Losing any of it harms nobody."""
+
+    def tell(self, turn: Turn) -> None:
+        """Tell all of them. Never blocks, never fails."""
+        ...
+
+    def hear(self, heard: Callable[[Turn], None]) -> None:
+        """Have `heard` called with what is told from now on, also by this process itself."""
         ...

@@ -285,6 +285,8 @@ class _Building:
         )
         self._more.append(shared)
         self._own = shared.own
+        for pool in self.served:
+            self._turns[pool] = parts.shared_turns(shared, self.clock, pool, self.name)
         return shared
 
     async def _artifacts(self) -> tuple[Artifacts, SignedFiles | None]:

@@ -37,6 +37,7 @@ from kinesphere.service.identity import ApiKeys, Identity
 from kinesphere.settings import Settings
 from kinesphere.settings.identity import loopback
 from kinesphere.wiring.roles import Incomplete, Role
+from kinesphere.worker.turns import Turns
 
 if TYPE_CHECKING:
     from kinesphere.adapters.artifacts_s3 import S3Artifacts
@@ -107,6 +108,16 @@ def shared_feed(
         lambda after, limit: past().events(after, limit=limit),
         cancelled_only=cancelled_only,
     )
+
+
+def shared_turns(feed: "RedisFeed", clock: Clock, pool: str, name: str) -> Turns:
+    """The turns of a pool that processes share; `name` is that of this one."""
+    from kinesphere.adapters.turns_redis import RedisTurns  # noqa: PLC0415 - where there is Redis
+
+    news = RedisTurns(feed, pool)
+    turns = Turns(name, news.tell)
+    news.hear(lambda turn: turns.heard(clock.monotonic(), turn))
+    return turns
 
 
 async def shared_artifacts(settings: Settings, clock: Clock) -> "S3Artifacts":

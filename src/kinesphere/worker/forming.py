@@ -67,6 +67,7 @@ class Forming:
         self._stock: list[Held] = []
         self._claimed_at = 0.0
         self._early: asyncio.Task[None] | None = None
+        self._nothing_at = float("-inf")
 
     @property
     def patience(self) -> float:
@@ -82,14 +83,19 @@ class Forming:
         """The next batch, of at most `limit` jobs; or none."""
         batch = await self._formed(limit)
         if batch:
-            self._turns.started(self._clock.monotonic())
+            expected = self.seconds.seconds(weight(batch))
+            self._turns.started(self._clock.monotonic(), expected, limit)
         return batch
 
     async def _formed(self, limit: int) -> list[Held]:
         await self._settled()
         self.gathered = 0.0
-        if self._turns.taken and not self._stock:
+        if not self._stock and self._taken_by_another:
             # Another gathers what comes, and rings when it has begun.
+            return []
+        if self._clock.monotonic() - self._nothing_at < 2.0 * EARLY and not self._stock:
+            # Nothing waited a moment ago; what has come since has rung, and the bell waits.
+            self._nothing_at = float("-inf")
             return []
         ahead = self._ahead(limit)
         if not self._stock:
@@ -115,13 +121,17 @@ class Forming:
     async def meanwhile(self, limit: int, left: float) -> None:
         """While a batch runs that is expected to end in `left` seconds: claim the next before.
 
-        Returns at once where there is a stock. May be cancelled at any time: what is being claimed
-        then is part of the stock.
+        Returns at once where there is a stock, and claims nothing that another gathers. May be
+        cancelled at any time: what is being claimed then is part of the stock.
         """
         if not self._stock:
             await self._clock.sleep(left - EARLY)
+            if self._taken_by_another:
+                return
             self._early = asyncio.ensure_future(self._stock_up(limit))
             await asyncio.shield(self._early)
+            if not self._stock:
+                self._nothing_at = self._clock.monotonic()
 
     def ended(self, jobs: int) -> None:
         """Take note that a batch of `jobs` has left the device."""
@@ -159,22 +169,28 @@ class Forming:
 
     async def _waited(self, limit: int) -> bool:
         """Wait until the devices of the pool have started evenly; whether it was not yet time."""
-        if self._turns.taken or (seconds := self._till_turn(limit)) <= 0.0:
+        if self._turns.gathering or (seconds := self._till_turn(limit)) <= 0.0:
             return False
-        self._turns.taken = True
+        self._turns.gathering = True
         try:
             while seconds > 0.0:
-                until = self._clock.monotonic() + seconds
+                now, expected = self._clock.monotonic(), self.seconds.seconds(weight(self._stock))
+                self._turns.waits(now, seconds, expected, limit)
+                until = now + seconds
                 while (left := until - self._clock.monotonic()) > 0.0:
                     if not await self._news(left):
                         return True
                 await self._stock_up(limit - len(self._stock))
                 seconds = self._till_turn(limit)
         finally:
-            self._turns.taken = False
+            self._turns.gathering = False
             # The hints that came meanwhile went here, or to one that left the queue to this one.
             self._ring()
         return True
+
+    @property
+    def _taken_by_another(self) -> bool:
+        return self._turns.taken(self._clock.monotonic(), self.seconds)
 
     def _till_turn(self, limit: int) -> float:
         if not (waiting := len(self._stock)):

@@ -23,6 +23,7 @@ from kinesphere.core.jobs import (
 from kinesphere.ports import JobUnknown, LedgerUnavailable, StorageFailed
 from kinesphere.worker.held import Held, Seams
 from kinesphere.worker.messages import Done, Output
+from kinesphere.worker.muster import Muster
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
@@ -56,6 +57,7 @@ class LastWords:
         self._pool = pool
         self._look = look
         self._forget = forget
+        self._muster = Muster(seams.clock)
         self._settling: set[asyncio.Task[None]] = set()
         self._alarms: set[asyncio.Task[None]] = set()
         self._deliveries: deque[float] = deque(maxlen=RECENT_BATCHES)
@@ -117,9 +119,14 @@ class LastWords:
         began = self._seams.clock.monotonic()
         refs = [await _reference(claim, file) for file in done.files]
         pairs = zip(refs, done.files, strict=True)
-        troubles = await _together(
-            [artifacts.put(ref.key, file.data, ref.media_type) for ref, file in pairs]
-        )
+        self._muster.begin()
+        try:
+            troubles = await _together(
+                [artifacts.put(ref.key, file.data, ref.media_type) for ref, file in pairs]
+            )
+        finally:
+            self._muster.end()
+        await self._muster.others()
         self._tell_phases(held, began)
         word: Command = Finish(claim.token, tuple(refs), done.notes)
         if troubles:
