@@ -67,7 +67,7 @@ def fill(connection: Connection, start: int, copies: int) -> None:
     changed = {
         "jobs": {"id": numbered("id"), "document": f"replace(document, id, {numbered('id')})"},
         "events": {
-            "seq": f"seq + n * {last}",
+            "seq": f"seq + CAST(n AS BIGINT) * {last}",
             "job_id": numbered("job_id"),
             "data": f"replace(data, job_id, {numbered('job_id')})",
         },
