@@ -1,7 +1,6 @@
 """Connections for many requests at once."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -114,21 +113,35 @@ async def test_a_body_that_is_not_read_gives_its_connection_back() -> None:
         assert (await http.get("/")).text == "done"
 
 
-async def test_hundreds_at_once_cost_less_than_in_one_pool() -> None:
-    """The reason why this is here: a pool costs each request the number of its connections."""
-    spent = {}
-    async with server(0.3) as made:
-        for name, transport in (("lanes", Lanes()), ("pool", _pool())):
-            async with httpx.AsyncClient(base_url=made.url, transport=transport) as http:
-                began = time.process_time()
-                await asyncio.gather(*(http.get("/") for _ in range(200)))
-                spent[name] = time.process_time() - began
-    assert spent["lanes"] < 0.6 * spent["pool"], spent
+async def test_what_is_under_way_when_it_closes_leaves_no_connection() -> None:
+    async with server(0.05) as made:
+        lanes_ = Lanes()
+        async with httpx.AsyncClient(base_url=made.url, transport=lanes_) as http:
+            answer = asyncio.create_task(http.get("/"))
+            while not made.open:
+                await asyncio.sleep(0.005)
+            await lanes_.aclose()
+            assert (await answer).text == "done"
+        await _until_none_is_open(made)
 
 
-def _pool() -> httpx.AsyncHTTPTransport:
-    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    return httpx.AsyncHTTPTransport(limits=unlimited)
+@pytest.mark.parametrize(
+    ("url", "proxy", "own"),
+    [
+        ("https://example.com", "", True),
+        ("https://example.com", "http://proxy.example:3128", False),
+        ("http://127.0.0.1:8000", "http://proxy.example:3128", True),
+    ],
+)
+def test_a_proxy_of_the_environment_is_left_to_httpx(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str, own: bool
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    if proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+    assert (lanes.lanes_to(httpx.URL(url)) is not None) is own
 
 
 async def _until_none_is_open(made: Server) -> None:

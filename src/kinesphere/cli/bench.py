@@ -25,7 +25,7 @@ from kinesphere.cli import console
 from kinesphere.cli.exits import Exit, interruptible, leave
 from kinesphere.cli.own_server import own_server
 from kinesphere.client.credentials import own_key
-from kinesphere.client.lanes import Lanes
+from kinesphere.client.lanes import lanes_to
 
 RECENT: Final = 10.0
 """Seconds that the live table looks back."""
@@ -98,7 +98,8 @@ def _loaded(url: str, workload: Workload, speed: float = 1.0) -> tuple[float, Lo
     async def loaded() -> tuple[float, Load]:
         key = own_key(None)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        async with httpx.AsyncClient(base_url=url, headers=headers, transport=Lanes()) as http:
+        transport = lanes_to(httpx.URL(url))
+        async with httpx.AsyncClient(base_url=url, headers=headers, transport=transport) as http:
             load = Load(workload, http)
             with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
                 took = await load.run(lambda now: live.update(_table(now, speed), refresh=True))

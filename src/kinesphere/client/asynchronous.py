@@ -29,7 +29,7 @@ from kinesphere.client.effects import (
 from kinesphere.client.errors import TimedOut
 from kinesphere.client.flows import Flows, OnProgress
 from kinesphere.client.keys import Key, create_key, keys, revoke_key
-from kinesphere.client.lanes import Lanes
+from kinesphere.client.lanes import lanes_to
 from kinesphere.client.meshes import generate_mesh, submit_mesh
 from kinesphere.client.releases import (
     Release,
@@ -78,9 +78,9 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._flows = Flows(url, api_key, timeout, retries)
-        if transport is None and not self._flows.proxied:
-            transport = Lanes()
-        self._http = httpx.AsyncClient(transport=transport, **self._flows.http_options())
+        self._http = httpx.AsyncClient(
+            transport=transport or lanes_to(self._flows.base), **self._flows.http_options()
+        )
 
     async def __aenter__(self) -> Self:
         return self

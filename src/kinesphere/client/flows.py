@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any, Final
-from urllib.request import getproxies
 from uuid import uuid4
 
 import httpx
@@ -85,11 +84,6 @@ class Flows:
         self.terms = Terms(timeout, retries)
         self.clock: Clock = SystemClock()
         self._key = own_key(api_key)
-
-    @property
-    def proxied(self) -> bool:
-        """Whether the environment names a proxy that may stand between."""
-        return not wire.loopback(self.base) and bool(getproxies())
 
     def http_options(self) -> dict[str, Any]:
         """What both kinds of httpx client are made with.

@@ -4,14 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Final, Self
+from urllib.request import getproxies
 
 import httpx
+
+from kinesphere.client import wire
 
 MOST: Final = 1_000
 """Requests at once; further ones wait for a connection."""
 
 KEPT: Final = 100
 """Idle connections that are kept."""
+
+
+def lanes_to(server: httpx.URL) -> "Lanes | None":
+    """Lanes to a server; None, for httpx's own, where the environment names a proxy between."""
+    return Lanes() if wire.loopback(server) or not getproxies() else None
 
 
 class Lanes(httpx.AsyncBaseTransport):
@@ -25,6 +33,7 @@ class Lanes(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self._trusted = httpx.create_ssl_context()
         self._free: list[httpx.AsyncHTTPTransport] = []
+        self._kept = KEPT
         self._room = asyncio.Semaphore(MOST)
 
     async def __aenter__(self) -> Self:
@@ -53,13 +62,14 @@ class Lanes(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close what is idle; what is under way closes its own when it ends."""
+        self._kept = 0
         free, self._free = self._free, []
         for lane in free:
             await lane.aclose()
 
     async def _leave(self, lane: httpx.AsyncHTTPTransport) -> None:
         self._room.release()
-        if len(self._free) < KEPT:
+        if len(self._free) < self._kept:
             self._free.append(lane)
         else:
             await lane.aclose()
